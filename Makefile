@@ -1,0 +1,43 @@
+# The targets make their own .venv, with every dependency at the tested version.
+# Needed beforehand: python3 (3.11 or later) with its venv module, and make.
+PYTHON ?= python3
+BIN = .venv/bin
+INSTALLED = .venv/installed
+
+# No window is ever opened, and the test workers do not fight for the cores.
+export MPLBACKEND = Agg
+TEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+.PHONY: help demo test test-all lint benchmark clean
+
+help:
+	@echo "make demo       simulate, flag and drizzle three exposures; draws one picture"
+	@echo "make test       the tests, but for the slow ones"
+	@echo "make test-all   all tests"
+	@echo "make lint       ruff"
+	@echo "make benchmark  how fast the step is here"
+	@echo "make clean      remove .venv and everything that was made"
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test,demo]'
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/acs-deepcr demo
+
+test: $(INSTALLED)
+	$(TEST) -m "not slow"
+
+test-all: $(INSTALLED)
+	$(TEST)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+
+benchmark: $(INSTALLED)
+	$(BIN)/python benchmarks/speed.py
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis acs_deepcr_demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,209 @@
+"""The command ``acs-deepcr``.
+
+The options of ``acs-deepcr run`` are made from the parameter specification, and
+their values are checked where those of parameter files and keywords are.
+Everything heavy is imported by the subcommand that needs it.
+
+Exit status: 0 all well; 1 an exposure failed (the others are finished); 2 the
+call cannot be carried out, and nothing was changed.
+"""
+
+import argparse
+import sys
+import warnings
+
+from . import __version__
+from .errors import ParameterError, RunError, StepError, StepWarning
+from .parameters import cfg_text, specification
+
+PROG = "acs-deepcr"
+DEMO_DIR = "acs_deepcr_demo"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a call."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv=None):
+    """Carry out one command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status. A call that cannot be parsed, ``--help`` and
+        ``--version`` raise SystemExit, as argparse does.
+    """
+    arguments = _parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", StepWarning)
+        warnings.showwarning = _show_warning
+        try:
+            arguments.command(arguments)
+        except RunError as error:
+            _print_table(error.table)
+            return _complain(error, 1)
+        except (StepError, OSError) as error:
+            return _complain(error, 2)
+    return 0
+
+
+def _complain(error, status):
+    print(f"{PROG}: {str(error).replace(chr(10), ' ')}", file=sys.stderr)
+    return status
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    if issubclass(category, StepWarning):
+        text = f"{PROG}: warning: {message}\n"
+    else:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)
+
+
+def _parser():
+    parser = _Parser(prog=PROG, description="Flag the cosmic rays of ACS/WFC exposures, for AstroDrizzle.")
+    parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for name, function, add_arguments, text in (
+        ("run", _run, _run_arguments, "flag the cosmic rays of exposures"),
+        ("pars", _pars, _pars_arguments, "print a parameter file with all defaults"),
+        ("models", _models, None, "list the published models"),
+        (
+            "simulate",
+            _simulate,
+            _simulate_arguments,
+            "write simulated ACS/WFC exposures with known cosmic rays",
+        ),
+        ("demo", _demo, _demo_arguments, "simulate, flag and drizzle three exposures, and draw the result"),
+    ):
+        command = commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+        )
+        command.set_defaults(command=function)
+        if add_arguments:
+            add_arguments(command)
+    return parser
+
+
+def _run_arguments(command):
+    options = specification()
+    files = next(option for option in options if option.name == "input")
+    command.add_argument(
+        "files", nargs="*", metavar="FILES", help=f"{files.help}; may stand in --cfg instead"
+    )
+    command.add_argument("--cfg", metavar="FILE", help="Parameter file ('acs-deepcr pars' prints one)")
+    for option in options:
+        if option is not files:
+            _add_option(command, option)
+
+
+def _add_option(command, option):
+    flag = "--" + option.name.replace("_", "-")
+    if option.kind == "boolean":
+        note = f"default: {'yes' if option.default else 'no'}"
+        action = {"action": argparse.BooleanOptionalAction}
+    else:
+        note = f"{option.allowed}; default: {option.default}" if option.default != "" else option.allowed
+        action = {"metavar": option.name.split("_")[-1].upper()}
+    text = f"{option.help} ({note})".replace("%", "%%")
+    command.add_argument(flag, dest=option.name, default=argparse.SUPPRESS, help=text, **action)
+
+
+def _run(arguments):
+    names = {option.name for option in specification()}
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    if not arguments.files and not arguments.cfg:
+        raise ParameterError(
+            "run needs FILES, e.g. '*_flc.fits', or --cfg with a parameter file that names them."
+        )
+    from .step import run
+
+    _print_table(run(arguments.files or None, configobj=arguments.cfg, **given))
+
+
+def _print_table(table):
+    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
+
+
+def _pars_arguments(command):
+    command.add_argument(
+        "--astrodrizzle",
+        action="store_true",
+        help="print AstroDrizzle's, for the exposures that run has flagged",
+    )
+
+
+def _pars(arguments):
+    if arguments.astrodrizzle:
+        from .handoff import ASTRODRIZZLE_CFG
+
+        print(ASTRODRIZZLE_CFG.read_text(encoding="utf-8"), end="")
+    else:
+        print(cfg_text(), end="")
+
+
+def _models(arguments):
+    from . import models
+
+    heading = ("name", "filter", "network", "scale", "threshold", "sha256", "also called", "citation")
+    rows = [heading]
+    for name in models.names():
+        info = models.info(name)
+        network, hash16 = f"{info.levels}-{info.hidden}", info.sha256[:16]
+        also, trained = ", ".join(info.aliases) or "-", info.filter or "all"
+        numbers = (f"{info.scale:g}", f"{info.threshold:g}")
+        rows.append((info.name, trained, network, *numbers, hash16, also, info.citation))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _simulate_arguments(command):
+    # Defaults are those of simulate.association: what is not given is not passed.
+    command.argument_default = argparse.SUPPRESS
+    command.add_argument("outdir", metavar="OUTDIR", help="directory for the exposures and their truth")
+    command.add_argument("-n", type=int, help="number of dithered exposures")
+    command.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels of a chip")
+    command.add_argument("--chips", type=int, help="1 or 2")
+    command.add_argument("--filter", help="e.g. F814W")
+    command.add_argument("--exptime", type=float, help="seconds of each exposure")
+    command.add_argument("--field", help="sparse, crowded or galaxies")
+    command.add_argument("--seed", type=int, help="the same seed gives the same exposures")
+
+
+def _simulate(arguments):
+    from .simulate import association
+
+    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "outdir")}
+    if "shape" in settings:
+        settings["shape"] = tuple(settings["shape"])
+    try:
+        paths = association(arguments.outdir, **settings)
+    except ValueError as error:
+        raise ParameterError(f"{str(error).rstrip('.')}.") from error
+    for path in paths:
+        print(path)
+
+
+def _demo_arguments(command):
+    command.add_argument(
+        "outdir",
+        nargs="?",
+        default=DEMO_DIR,
+        metavar="DIR",
+        help=f"directory for everything (default: {DEMO_DIR})",
+    )
+
+
+def _demo(arguments):
+    from .demo import main as demo
+
+    demo(arguments.outdir)

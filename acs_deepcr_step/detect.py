@@ -1,0 +1,312 @@
+"""From an image to the probability of a cosmic ray per pixel, and to a mask.
+
+Arrays only; nothing here opens a file of exposures. `probability` is the network,
+`mask` the decision; `protect_saturated` and `dilate` adjust it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from . import models, tiles
+from .errors import ExposureError, ModelError, ParameterError
+from .unet import Architecture, FoldedUNet
+
+__all__ = ["Detector", "dilate", "mask", "probability", "protect_saturated"]
+
+# Best of 128 to 1024 pixels on the processors measured (docs/performance): what a
+# tile needs at full resolution has to stay in the processor's cache.
+_SIDE = {torch.float32: 320, torch.bfloat16: 384}
+_SIDE_GPU = 1024
+
+# Beyond any charge a pixel can hold, and far from overflow inside the network.
+_LARGEST = 1e7
+
+# Training ignored all pixels within 7x7 of one above 70,000 e- (paper, section 2),
+# so a middling probability there means nothing. Bright cosmic rays saturate
+# pixels too, but the network is sure of those.
+SATURATION_LEVEL = 70_000.0
+_GUARD_SIDE = 7
+_GUARD_PROBABILITY = 0.9
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the network runs, and in which precision."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def is_cpu(self):
+        return self.device.type == "cpu"
+
+
+def _native_bfloat16():
+    """Whether the processor multiplies bfloat16 natively, so that it is faster."""
+    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(check and check())
+
+
+def _place(device, precision):
+    if device == "auto":
+        has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+        device = "cuda" if has_cuda else "mps" if has_mps else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("device='cuda', but PyTorch finds no CUDA device: use 'auto' or 'cpu'.")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ParameterError("device='mps', but PyTorch finds no Apple GPU: use 'auto' or 'cpu'.")
+    if device not in ("cpu", "cuda", "mps"):
+        raise ParameterError(f"device={device!r} is unknown: use 'auto', 'cpu', 'cuda' or 'mps'.")
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ParameterError(f"precision={precision!r} is unknown: use 'auto', 'float32' or 'bfloat16'.")
+    half = {
+        "cpu": _native_bfloat16,
+        # float16 would overflow: activations follow the electrons, up to full well.
+        "cuda": torch.cuda.is_bf16_supported,
+        "mps": lambda: False,
+    }[device]
+    wanted = precision == "bfloat16" or (precision == "auto" and half())
+    return _Place(torch.device(device), torch.bfloat16 if wanted else torch.float32)
+
+
+class Detector:
+    """A mask model made ready to be applied to many images.
+
+    Parameters
+    ----------
+    model : str, path or models.Model
+        A published model, a weights file, or a loaded model.
+    precision : {'auto', 'float32', 'bfloat16'}
+        ``auto`` is bfloat16 where the processor has it natively, else float32.
+    device : {'auto', 'cpu', 'cuda', 'mps'}
+    tile : int, optional
+        Side of the tiles in pixels; the default is the fastest one measured.
+    threads : int, optional
+        Tiles at a time on a CPU; the default is PyTorch's number of threads.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded or is no mask model.
+    ParameterError
+        If a parameter is outside what is allowed or the device is not there.
+    """
+
+    def __init__(self, model=models.GLOBAL, *, precision="auto", device="auto", tile=None, threads=None):
+        self.model = models.load(model)
+        info = self.model.info
+        if info.kind != "mask":
+            raise ModelError(f"Model {info.name} fills pixels; it does not find cosmic rays: give a mask model.")
+        self.place = _place(device, precision)
+        architecture = Architecture(info.levels, info.hidden, info.in_channels)
+        self._network = FoldedUNet(architecture, self.model.state, self.place.dtype, self.place.device)
+        self._tile = self._checked_tile(tile)
+        # Asked for here: a thread that is born during a call of another one would be told 1.
+        self._threads = (threads or torch.get_num_threads()) if self.place.is_cpu else 1
+
+    @property
+    def precision(self):
+        """The precision in use: ``float32`` or ``bfloat16``."""
+        return str(self.place.dtype).removeprefix("torch.")
+
+    def _checked_tile(self, tile):
+        stride = self._network.architecture.stride
+        if tile is None:
+            return _SIDE[self.place.dtype] if self.place.is_cpu else _SIDE_GPU
+        if isinstance(tile, bool) or int(tile) != tile or tile < 1:
+            raise ParameterError(f"tile={tile!r}: give the side of a tile in pixels, 1 or more.")
+        return -(-int(tile) // stride) * stride
+
+    def probability(self, image, progress=None):
+        """Return the probability that a cosmic ray hit each pixel.
+
+        Parameters
+        ----------
+        image : ndarray, (R, C)
+            Electrons, sky included, of any float or integer dtype.
+        progress : callable, optional
+            Called with 1 after each tile.
+
+        Returns
+        -------
+        ndarray, (R, C), float32
+            0 to 1; exactly 0 where the image is not finite.
+
+        Raises
+        ------
+        ExposureError
+            If the image is not two-dimensional, not numeric, empty, or has no
+            finite pixel.
+        """
+        image = np.asanyarray(image)
+        if image.ndim != 2 or image.dtype.kind not in "fiu" or image.size == 0:
+            raise ExposureError(
+                f"An image must be a two-dimensional array of numbers, not {image.dtype} "
+                f"of shape {image.shape}."
+            )
+        fill = _typical(image)
+        out = np.empty(image.shape, np.float32)
+        host_threads = torch.get_num_threads()
+        network = self._network
+        tiling = tiles.Tiling(
+            self._tile,
+            network.margin,
+            network.architecture.stride,
+            threads=self._threads,
+        )
+        try:
+            tiles.process(lambda tile: self._infer(tile, fill), [image], out, tiling, progress)
+        finally:
+            # Each worker set its own number of threads to one, which also becomes
+            # the default of threads born later: give the host its number back.
+            torch.set_num_threads(host_threads)
+        return out
+
+    def _infer(self, tile, fill):
+        """Probability of the inner part of a padded tile, float32."""
+        bad = ~np.isfinite(tile)
+        any_bad = bad.any()
+        if any_bad:
+            tile[bad] = fill
+        np.clip(tile, -_LARGEST, _LARGEST, out=tile)
+        if self.model.info.scale != 1:
+            tile /= self.model.info.scale
+        if self.place.is_cpu and torch.get_num_threads() != 1:
+            torch.set_num_threads(1)
+        with torch.inference_mode():
+            x = torch.from_numpy(tile)[None, None].to(self.place.device)
+            result = self._network(x)[0, 0].cpu().numpy()
+        if any_bad:
+            margin = self._network.margin
+            result[bad[margin:-margin, margin:-margin]] = 0
+        return result
+
+
+def _typical(image):
+    """A value to stand in for pixels that are not finite: about the sky."""
+    step = max(1, int(np.sqrt(image.size / 65536)))
+    for sample in (image[::step, ::step], image):
+        finite = sample[np.isfinite(sample)]
+        if finite.size:
+            return float(np.median(finite))
+    raise ExposureError("The image has no finite pixel, so no cosmic ray can be found in it.")
+
+
+def probability(image, model=models.GLOBAL, *, precision="auto", device="auto", tile=None):
+    """Return the probability that a cosmic ray hit each pixel of an image.
+
+    Parameters
+    ----------
+    image : ndarray, (R, C)
+        Electrons, sky included (its level hardly matters), of any numeric dtype
+        and size. Pixels that are not finite do not spread and get 0.
+    model : str, path or models.Model
+        ``ACS-WFC`` (the global model), another name from `models.names`, or a
+        weights file.
+    precision : {'auto', 'float32', 'bfloat16'}
+        ``auto`` is bfloat16 where the processor has it natively, else float32.
+    device : {'auto', 'cpu', 'cuda', 'mps'}
+    tile : int, optional
+        Side of the tiles in pixels. The result does not depend on it beyond
+        rounding (1e-5 in float32).
+
+    Returns
+    -------
+    ndarray, (R, C), float32
+        Probability, 0 to 1.
+
+    Raises
+    ------
+    ExposureError
+        If the image is not a two-dimensional array with finite pixels.
+    ModelError
+        If the model cannot be loaded.
+    ParameterError
+        If a parameter is outside what is allowed.
+
+    References
+    ----------
+    Kwon, Zhang & Bloom 2021; Zhang & Bloom 2020, section 2.
+    """
+    return Detector(model, precision=precision, device=device, tile=tile).probability(image)
+
+
+def mask(probability, threshold=0.5, grow=0):
+    """Return which pixels to flag.
+
+    Parameters
+    ----------
+    probability : ndarray, (R, C)
+        From `probability`.
+    threshold : float
+        Pixels above it are flagged, 0 to 1.
+    grow : int
+        Each flagged pixel flags the square of 2 * grow + 1 pixels around it; 1 is
+        the dilation of the paper.
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+
+    Raises
+    ------
+    ParameterError
+        If the threshold is not in 0..1 or grow is not a whole number, 0 or more.
+    """
+    if not 0 <= threshold <= 1:  # also refuses nan
+        raise ParameterError(f"threshold={threshold!r}: give a probability from 0 to 1.")
+    return dilate(np.asarray(probability) > threshold, grow)
+
+
+def dilate(flags, pixels):
+    """Return the flags grown by a square of ``2 * pixels + 1``.
+
+    Parameters
+    ----------
+    flags : ndarray, (R, C), bool
+    pixels : int
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+        The flags themselves where `pixels` is 0.
+
+    Raises
+    ------
+    ParameterError
+        If `pixels` is not a whole number, 0 or more.
+    """
+    if isinstance(pixels, bool) or not float(pixels).is_integer() or pixels < 0:
+        raise ParameterError(f"grow={pixels!r}: give a whole number of pixels, 0 or more.")
+    if pixels == 0:
+        return flags
+    return ndimage.maximum_filter(flags.view(np.uint8), 2 * int(pixels) + 1, mode="constant").view(bool)
+
+
+def protect_saturated(flags, probability, saturated):
+    """Unflag what the network is not sure of close to saturated pixels.
+
+    Parameters
+    ----------
+    flags : ndarray, (R, C), bool
+    probability : ndarray, (R, C)
+    saturated : ndarray, (R, C), bool
+        Pixels at full well, in DQ or by their charge (`SATURATION_LEVEL`).
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+        The flags less those below 0.9 within 7x7 of a saturated pixel.
+
+    Notes
+    -----
+    The published training left these surroundings out (paper, section 2), so a
+    star's saturated core may look like a cosmic ray to the network.
+    """
+    if not saturated.any():
+        return flags
+    near = dilate(saturated, _GUARD_SIDE // 2)
+    return flags & ~(near & (probability < _GUARD_PROBABILITY))

@@ -1,0 +1,47 @@
+"""What can go wrong, by name.
+
+Every error that a user's input can cause is one of these; each message is a
+sentence that names the file or parameter, says what is wrong and what to do.
+"""
+
+
+class StepError(Exception):
+    """Base class of all errors raised on purpose by acs_deepcr_step."""
+
+
+class ParameterError(StepError, ValueError):
+    """A parameter is unknown, malformed or outside what is allowed."""
+
+
+class InputError(StepError):
+    """An input matches nothing, or is not something the step can look for exposures in."""
+
+
+class ExposureError(StepError):
+    """A file is not an exposure that the step can process."""
+
+
+class ModelError(StepError):
+    """A model is unknown, or its weights are missing, altered or malformed."""
+
+
+class RunError(StepError):
+    """At least one exposure of a run failed; the others are finished.
+
+    Attributes
+    ----------
+    table : astropy.table.Table
+        The result table of the run, a row per chip, with the failures in its
+        ``status`` column.
+    """
+
+    def __init__(self, message, table):
+        super().__init__(message)
+        self.table = table
+
+    def __reduce__(self):
+        return type(self), (str(self), self.table)
+
+
+class StepWarning(UserWarning):
+    """Something the user should know about; the result is usable."""

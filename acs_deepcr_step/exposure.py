@@ -1,0 +1,475 @@
+"""One exposure on disk: what it is, and its pixels.
+
+`inspect` reads headers alone and refuses what the step cannot process, before
+anything is changed; `read_image` and `read_dq` give the pixels of one chip. Both
+go by the bytes: DQ is kept as the file stores it, so that writing it back
+changes the wanted bits and nothing else.
+"""
+
+import math
+import os
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from . import dq
+from .errors import ExposureError
+
+__all__ = ["Chip", "Exposure", "FileState", "Span", "image_in_electrons", "inspect", "read_dq", "read_raw"]
+
+# Products that carry SCI or DQ extensions, but are no calibrated single exposures.
+_NOT_EXPOSURES = {
+    "raw": "an uncalibrated exposure: run calacs on it and give its flc file",
+    "spt": "a support file without an image",
+    "asn": "an association table",
+    "jit": "a jitter file",
+    "crj": "a product in which exposures were combined and cosmic rays removed already",
+    "crc": "a product in which exposures were combined and cosmic rays removed already",
+    "sx2": "a product of combined and rectified exposures",
+    "drz": "a drizzled product: give the exposures it was made of",
+    "drc": "a drizzled product: give the exposures it was made of",
+    "crmask": "a cosmic-ray mask of AstroDrizzle",
+    "deepcr": "a mask file of this step",
+    "clean": "a cleaned image of this step",
+    "truth": "the truth of a simulated exposure",
+}
+
+_INTEGERS = {16: np.dtype(">i2"), 32: np.dtype(">i4")}
+_NUMBERS = {8: np.dtype("u1"), -32: np.dtype(">f4"), -64: np.dtype(">f8"), **_INTEGERS}
+
+# Side of a pixel in micrometres, for rates per area.
+_PIXEL_MICRONS = {("ACS", "WFC"): 15.0, ("ACS", "HRC"): 21.0, ("WFC3", "UVIS"): 15.0, ("STIS", "CCD"): 21.0}
+
+SHORTEST_TRAINED = 100.0  # seconds; the published training left shorter exposures out (paper, section 2)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where an HDU stands in its file, in bytes."""
+
+    header: int
+    data: int
+    end: int
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Size, time and identity of a file, to notice that it was changed or replaced."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+    device: int
+
+    @classmethod
+    def of(cls, path):
+        """State of the file at a path (or an open descriptor)."""
+        stat = os.stat(path)
+        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_dev)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One SCI and DQ pair.
+
+    Attributes
+    ----------
+    extver : int
+    ccdchip : int
+    shape : tuple of int
+        Rows, columns.
+    exptime : float
+        Seconds.
+    to_electrons : float
+        Factor from the SCI unit to electrons.
+    sci, dq : int
+        Index of the HDUs.
+    sci_dtype, dq_dtype : numpy.dtype
+        As in the file (big-endian).
+    scale, zero : float
+        BSCALE and BZERO of SCI.
+    """
+
+    extver: int
+    ccdchip: int
+    shape: tuple[int, int]
+    exptime: float
+    to_electrons: float
+    sci: int
+    dq: int
+    sci_dtype: np.dtype
+    dq_dtype: np.dtype
+    scale: float = 1.0
+    zero: float = 0.0
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the headers of an exposure say.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    rootname : str
+    expstart : float
+        Modified Julian date; nan where the header has none.
+    instrument, detector, filter : str
+    chips : tuple of Chip
+    spans : tuple of Span
+        One per HDU.
+    state : FileState
+        When the headers were read.
+    provenance : dict
+        Cards of an earlier run of the step; empty where there was none.
+    warnings : tuple of str
+    """
+
+    path: Path
+    rootname: str
+    expstart: float
+    instrument: str
+    detector: str
+    filter: str
+    chips: tuple[Chip, ...]
+    spans: tuple[Span, ...]
+    state: FileState
+    provenance: dict
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def pixel_area(self):
+        """Area of a pixel in square centimetres; nan for an unknown detector."""
+        return (_PIXEL_MICRONS.get((self.instrument, self.detector), math.nan) * 1e-4) ** 2
+
+
+def inspect(path, any_detector=False):
+    """Read the headers of an exposure and check that the step can process it.
+
+    Parameters
+    ----------
+    path : path-like
+    any_detector : bool
+        Whether detectors other than ACS/WFC are allowed (never ACS/SBC).
+
+    Returns
+    -------
+    Exposure
+
+    Raises
+    ------
+    ExposureError
+        With a sentence that names the file and every fault found.
+    """
+    path = Path(path)
+    suffix = re.search(r"_([a-z0-9]+)\.fits(\.gz|\.fz)?$", path.name.lower())
+    if path.name.lower().endswith((".gz", ".fz")):
+        tool = "gunzip" if path.name.lower().endswith(".gz") else "funpack"
+        raise ExposureError(f"{path} is compressed: unpack it first ({tool} {path.name}).")
+    if suffix and suffix[1] in _NOT_EXPOSURES:
+        raise ExposureError(f"{path} is {_NOT_EXPOSURES[suffix[1]]}; the step takes *_flc.fits or *_flt.fits.")
+    state = _regular_file(path)
+    try:
+        headers, spans = _headers(path)
+    except Exception as error:  # whatever a malformed file makes the FITS reader raise
+        raise ExposureError(
+            f"{path} is not a FITS file that can be read ({_one_line(error)}): fetch it again from the archive."
+        ) from error
+    if spans[-1].end > state.size:
+        raise ExposureError(
+            f"{path} is truncated ({state.size} bytes where its headers tell of {spans[-1].end}): "
+            "fetch it again from the archive."
+        )
+    return _checked(path, state, headers, spans, any_detector)
+
+
+def _one_line(error):
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _regular_file(path):
+    try:
+        if not path.is_file():
+            raise ExposureError(f"{path} is not a file: name a calibrated exposure, e.g. *_flc.fits.")
+        state = FileState.of(path)
+    except OSError as error:
+        raise ExposureError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
+    if state.size == 0:
+        raise ExposureError(f"{path} is empty: fetch it again from the archive.")
+    return state
+
+
+def _headers(path):
+    """Headers and places of all HDUs, without reading pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is wrong is found and named below
+        with fits.open(path, memmap=False, lazy_load_hdus=False, disable_image_compression=True) as hdus:
+            headers, spans = [], []
+            for hdu in hdus:
+                where = hdu.fileinfo()
+                header = hdu.header.copy()
+                header.get("EXTNAME")  # parse now, inside the guard of the caller
+                dict(header.items())
+                headers.append(header)
+                spans.append(Span(where["hdrLoc"], where["datLoc"], where["datLoc"] + where["datSpan"]))
+    if any(a.end != b.header for a, b in zip(spans, spans[1:], strict=False)):
+        raise ValueError("its HDUs do not follow each other")
+    return headers, tuple(spans)
+
+
+def _text(header, key):
+    return str(header.get(key, "")).strip()
+
+
+def _number(header, key):
+    value = header.get(key)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+
+
+def _checked(path, state, headers, spans, any_detector):
+    primary, faults, notes = headers[0], [], []
+    instrument, detector = _text(primary, "INSTRUME").upper(), _text(primary, "DETECTOR").upper()
+    _check_instrument(instrument, detector, any_detector, faults, notes)
+    extensions = _extensions(headers, faults)
+    if any(name == "WHT" for name, _ in extensions):
+        faults.append("it is a drizzled product: give the exposures it was made of")
+    chips = []
+    for name, extver in sorted(key for key in extensions if key[0] == "SCI"):
+        pair = (extensions["SCI", extver], extensions.get(("DQ", extver)))
+        chips.append(_chip(primary, headers, pair, extver, faults))
+    if not any(name == "SCI" for name, _ in extensions):
+        faults.append("it has no SCI extension: give a calibrated exposure (*_flc.fits)")
+    if faults:
+        raise ExposureError(f"{path} cannot be processed: {'; '.join(dict.fromkeys(faults))}.")
+    shortest = min(chip.exptime for chip in chips)
+    if shortest < SHORTEST_TRAINED:
+        notes.append(
+            f"exposure time {shortest:g} s is below the {SHORTEST_TRAINED:g} s that the models were trained on"
+        )
+    return Exposure(
+        path=path,
+        rootname=(_text(primary, "ROOTNAME") or path.name.split("_")[0]).lower(),
+        expstart=_number(primary, "EXPSTART"),
+        instrument=instrument,
+        detector=detector,
+        filter=_filter_name(primary),
+        chips=tuple(chips),
+        spans=spans,
+        state=state,
+        provenance={key: primary[key] for key in primary if key == "DEEPCR" or key.startswith("DCR")},
+        warnings=tuple(f"{path.name}: {note}: look at its mask before you rely on it." for note in notes),
+    )
+
+
+def _check_instrument(instrument, detector, any_detector, faults, notes):
+    if (instrument, detector) == ("ACS", "WFC"):
+        return
+    if (instrument, detector) == ("ACS", "SBC"):
+        faults.append("ACS/SBC counts photons with a MAMA, which cosmic rays do not mark")
+    elif not instrument:
+        faults.append("its header does not say which instrument took it (INSTRUME)")
+    elif not any_detector:
+        faults.append(
+            f"it is of {instrument}/{detector or '?'}, and the models were trained on ACS/WFC: "
+            "set any_detector=True to try them all the same"
+        )
+    else:
+        notes.append(f"the models were trained on ACS/WFC, not on {instrument}/{detector or '?'}")
+
+
+def _extensions(headers, faults):
+    """Index of each extension by (name, version)."""
+    found = {}
+    for index, header in enumerate(headers[1:], start=1):
+        version = header.get("EXTVER", 1)
+        if not isinstance(version, int):
+            faults.append(f"HDU {index} has EXTVER {version!r}")
+            continue
+        key = (_text(header, "EXTNAME").upper(), version)
+        if key in found and key[0] in ("SCI", "DQ"):
+            faults.append(f"it has two extensions [{key[0]},{version}]")
+        found.setdefault(key, index)
+    return found
+
+
+def _filter_name(primary):
+    """Name of the filter: FILTER1 and FILTER2 without the clear positions."""
+    names = [_text(primary, key).upper() for key in ("FILTER", "FILTER1", "FILTER2")]
+    return "+".join(name for name in names if name and not name.startswith(("CLEAR", "N/A")))
+
+
+def _chip(primary, headers, pair, extver, faults):
+    """Check one SCI and DQ pair; the chip's facts, of use only if there was no fault."""
+    sci = headers[pair[0]]
+    shape = _image_shape(sci, f"[SCI,{extver}]", faults)
+    if sci.get("BITPIX") not in _NUMBERS:
+        faults.append(f"[SCI,{extver}] has BITPIX {sci.get('BITPIX')!r}")
+    dq_dtype = _check_dq(headers[pair[1]] if pair[1] else None, extver, shape, faults)
+    exptime = _number(sci, "EXPTIME")
+    if math.isnan(exptime):
+        exptime = _number(primary, "EXPTIME")
+    if not (math.isfinite(exptime) and exptime > 0):
+        faults.append(f"EXPTIME is {primary.get('EXPTIME')!r}: a time above 0 s is needed")
+    scale, zero = (_number(sci, key) for key in ("BSCALE", "BZERO"))
+    return Chip(
+        extver=extver,
+        ccdchip=int(_number(sci, "CCDCHIP")) if math.isfinite(_number(sci, "CCDCHIP")) else extver,
+        shape=shape,
+        exptime=exptime,
+        to_electrons=_to_electrons(primary, sci, exptime, faults),
+        sci=pair[0],
+        dq=pair[1],
+        sci_dtype=_NUMBERS.get(sci.get("BITPIX")),
+        dq_dtype=dq_dtype,
+        scale=1.0 if math.isnan(scale) else scale,
+        zero=0.0 if math.isnan(zero) else zero,
+    )
+
+
+def _image_shape(header, name, faults):
+    """Rows and columns of an image extension; (0, 0) with a fault where it is none."""
+    if _text(header, "XTENSION") != "IMAGE":
+        what = "is tile-compressed: unpack the file with funpack" if "ZIMAGE" in header else "is no image"
+        faults.append(f"{name} {what}")
+    elif header.get("NAXIS") == 0:
+        faults.append(
+            f"{name} has no pixels (a constant, PIXVALUE {header.get('PIXVALUE')!r}): "
+            "expand it to an array of its SCI's shape first"
+        )
+    elif header.get("NAXIS") != 2 or not all(
+        isinstance(header.get(key), int) and header[key] > 0 for key in ("NAXIS1", "NAXIS2")
+    ):
+        faults.append(f"{name} is not two-dimensional")
+    else:
+        return header["NAXIS2"], header["NAXIS1"]
+    return 0, 0
+
+
+def _check_dq(header, extver, shape, faults):
+    name = f"[DQ,{extver}]"
+    if header is None:
+        faults.append(f"[SCI,{extver}] has no DQ extension to write flags into")
+        return None
+    dq_shape = _image_shape(header, name, faults)
+    if dq_shape != (0, 0) and dq_shape != shape:
+        faults.append(f"{name} has shape {dq_shape}, but its SCI {shape}")
+    dtype = _INTEGERS.get(header.get("BITPIX"))
+    # An unsigned array is stored with its top bit turned over, which no CR bit is.
+    unsigned = 2.0 ** (8 * dtype.itemsize - 1) if dtype is not None else 0.0
+    if dtype is None or header.get("BSCALE", 1) != 1 or header.get("BZERO", 0) not in (0, unsigned):
+        faults.append(f"{name} does not hold 16- or 32-bit integers")
+    return dtype
+
+
+def _to_electrons(primary, sci, exptime, faults):
+    """Factor from the unit of SCI to electrons."""
+    unit = re.sub(r"\s", "", _text(sci, "BUNIT").upper())
+    instrument = _text(primary, "INSTRUME").upper()
+    if unit in ("ELECTRONS", "ELECTRON"):
+        return 1.0
+    if unit in ("ELECTRONS/S", "ELECTRON/S"):
+        return exptime
+    if unit == "COUNTS" and instrument != "ACS":
+        gain = _number(sci, "ATODGAIN")
+        gain = _number(primary, "ATODGAIN") if math.isnan(gain) else gain
+        if gain > 0:
+            return gain
+        faults.append("its unit is COUNTS and its header has no gain (ATODGAIN) to make electrons of them")
+    elif unit == "COUNTS":
+        faults.append("its unit is COUNTS: it is not calibrated; run calacs on it, which gives ELECTRONS")
+    else:
+        faults.append(f"the unit of its SCI (BUNIT) is {unit or 'missing'}: ELECTRONS is needed")
+    return math.nan
+
+
+def read_raw(exposure, chip):
+    """Read a chip's SCI pixels as the file stores them.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    chip : Chip
+
+    Returns
+    -------
+    ndarray, (R, C)
+        Big-endian, unscaled.
+
+    Raises
+    ------
+    ExposureError
+        If the file is gone, or not the one that was inspected.
+    """
+    return _read(exposure, exposure.spans[chip.sci].data, chip.sci_dtype, chip.shape)
+
+
+def image_in_electrons(chip, raw):
+    """Return a chip's image in electrons.
+
+    Parameters
+    ----------
+    chip : Chip
+    raw : ndarray, (R, C)
+        From `read_raw`.
+
+    Returns
+    -------
+    ndarray, (R, C)
+        `raw` itself where it holds electrons already, else float32.
+    """
+    if (chip.scale, chip.zero, chip.to_electrons) == (1.0, 0.0, 1.0):
+        return raw
+    image = raw.astype(np.float32)
+    image *= chip.scale * chip.to_electrons
+    image += chip.zero * chip.to_electrons
+    return image
+
+
+def read_dq(exposure, chip):
+    """Read a chip's DQ array as the file stores it.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    chip : Chip
+
+    Returns
+    -------
+    ndarray, (R, C), big-endian int16 or int32
+        Where the file holds unsigned integers the top bit is turned over; all
+        bits of `acs_deepcr_step.dq` are as they should be.
+
+    Raises
+    ------
+    ExposureError
+        If the file is gone, or not the one that was inspected.
+    """
+    return _read(exposure, exposure.spans[chip.dq].data, chip.dq_dtype, chip.shape)
+
+
+def is_good(raw_dq):
+    """Return where no DQ bit is set, in an array from `read_dq`, (R, C) bool."""
+    top = np.iinfo(raw_dq.dtype).max
+    return (raw_dq & top) == 0
+
+
+def is_saturated(raw_dq):
+    """Return where DQ tells of saturation, in an array from `read_dq`, (R, C) bool."""
+    return (raw_dq & dq.SATURATED) != 0
+
+
+def _read(exposure, offset, dtype, shape):
+    try:
+        with open(exposure.path, "rb") as file:
+            if FileState.of(file.fileno()) != exposure.state:
+                raise ExposureError(
+                    f"{exposure.path} was changed by another program while the step ran: run the step again."
+                )
+            file.seek(offset)
+            pixels = np.fromfile(file, dtype, shape[0] * shape[1])
+    except OSError as error:
+        raise ExposureError(f"{exposure.path} can no longer be read ({error.strerror}).") from error
+    return pixels.reshape(shape)

@@ -1,0 +1,74 @@
+"""The log of a run: into the user's file, and to the package's logger.
+
+Lines go to the ``runfile`` whatever the host's logging looks like, and to the
+logger ``acs_deepcr_step`` under the host's own rules; neither levels nor
+handlers of any logger are touched.
+"""
+
+import logging
+import time
+import warnings
+
+from .errors import InputError, StepWarning
+
+__all__ = ["RunLog"]
+
+_LOGGER = logging.getLogger("acs_deepcr_step")
+_FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
+_FORMAT.converter = time.gmtime
+
+
+class RunLog:
+    """Log of one run.
+
+    Parameters
+    ----------
+    path : str
+        File to append to; empty for none.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened for appending.
+    """
+
+    def __init__(self, path):
+        self._file = None
+        if path:
+            try:
+                self._file = logging.FileHandler(path, mode="a", encoding="utf-8")
+            except OSError as error:
+                raise InputError(
+                    f"The log file {path} cannot be written ({error.strerror}): "
+                    "give another runfile, or an empty one for no log."
+                ) from error
+            self._file.setFormatter(_FORMAT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._file is not None:
+            self._file.close()
+
+    def info(self, message):
+        """Log a message."""
+        self._log(logging.INFO, message)
+
+    def warning(self, message):
+        """Log a message and warn the user of it (`StepWarning`)."""
+        self._log(logging.WARNING, message)
+        warnings.warn(message, StepWarning, stacklevel=4)
+
+    def error(self, message):
+        """Log what made an exposure fail."""
+        self._log(logging.ERROR, message)
+
+    def _log(self, level, message):
+        # One record a line, whatever a header value holds.
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+        record = _LOGGER.makeRecord(_LOGGER.name, level, __file__, 0, text, None, None)
+        if self._file is not None:
+            self._file.emit(record)
+        if level < logging.WARNING and _LOGGER.isEnabledFor(level):
+            _LOGGER.handle(record)

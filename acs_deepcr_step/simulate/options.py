@@ -1,0 +1,76 @@
+"""What can be asked of the simulator beside its main arguments."""
+
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class SimulationOptions:
+    """Options of `association` and `chip`; each is also a keyword of both.
+
+    Attributes
+    ----------
+    cosmic_rays : bool
+        Whether there are any.
+    cr_rate : float
+        Cosmic rays per second and cm2 of detector (ACS: 1.0 to 1.3).
+    sky : float or None
+        Sky in electrons per pixel of one exposure; None is the filter's usual rate times the exposure time.
+        Negative: the noise of no sky, and this level (a sky subtracted too far).
+    star_density, galaxy_density : float
+        Factors on the field's usual number of stars and galaxies.
+    dithers : sequence of (dx, dy) or None
+        How far the stars move on the detector in each exposure, pixels; the headers know of it. None: a pattern of
+        a few pixels with sub-pixel parts, `DITHERS`.
+    offsets : sequence of (dx, dy) or None
+        Pointing errors: how far the stars lie from where the header's WCS says, pixels. None: no error.
+    rolls : sequence of float or None
+        Roll of the telescope in each exposure, degrees; the headers know of it. None: no roll.
+    gain : float
+        CCDGAIN, 2 or 1 electrons per DN (at 1 the converter saturates before the pixel does: DQ 2048).
+    full_well : float
+        Electrons at which a pixel bleeds along its column.
+    quantise : bool
+        Whether the converter rounds to whole DN.
+    hot_fraction, warm_fraction : float
+        Shares of hot (above 0.14 e-/s) and warm (0.06 to 0.14) pixels.
+    bad_columns : float
+        Bad columns per 1000 columns.
+    ra, dec, orientation : float
+        Where the telescope points, and the position angle of the detector's y axis, degrees.
+    """
+
+    cosmic_rays: bool = True
+    cr_rate: float = 1.15
+    sky: float | None = None
+    star_density: float = 1.0
+    galaxy_density: float = 1.0
+    dithers: tuple | None = None
+    offsets: tuple | None = None
+    rolls: tuple | None = None
+    gain: float = 2.0
+    full_well: float = 80000.0
+    quantise: bool = True
+    hot_fraction: float = 0.006
+    warm_fraction: float = 0.008
+    bad_columns: float = 2.0
+    ra: float = 150.11
+    dec: float = 2.21
+    orientation: float = -70.0
+
+
+DITHERS = ((0.0, 0.0), (5.5, 3.25), (-3.25, 8.5), (9.75, -4.75), (-7.33, -6.67), (3.67, 12.33), (12.5, 6.2), (-11.2, 1.4))
+
+
+def resolve(options, keywords):
+    """Return `options` (or the defaults) with the `keywords` put in.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is not an option.
+    """
+    options = options or SimulationOptions()
+    unknown = set(keywords) - {f.name for f in fields(options)}
+    if unknown:
+        raise TypeError(f"the simulator has no option {', '.join(sorted(unknown))}")
+    return replace(options, **keywords)
