@@ -75,9 +75,13 @@ def _listed(path, faults):
         faults.append(f"The list {path} cannot be read ({error}): give a text file with a name a line")
         return []
     lines = [line.strip() for line in lines]
-    named = [line for line in lines if line and not line.startswith(("#", "@"))]
+    named = [line for line in lines if line and not line.startswith("#")]
     if not named:
         faults.append(f"The list {path} names no file")
+    nested = [line for line in named if line.startswith("@")]
+    if nested:
+        faults.append(f"The list {path} names another list ({nested[0]}): write that one's names into it")
+        return []
     return [name for line in named for name in _names(line, faults)]
 
 
@@ -88,7 +92,7 @@ def _files(name, notes, faults):
         faults.append(f"{name} is a directory: name the exposures in it, e.g. '{path / '*_flc.fits'}'")
         return []
     if path.exists():
-        return _members(path, faults) if name.endswith("_asn.fits") else [path]
+        return _exposures(path, faults)
     if glob.has_magic(name):
         return _matches(name, notes, faults)
     renamed = _underscored(name, notes) if _DOTTED.search(name) else None
@@ -107,7 +111,12 @@ def _matches(pattern, notes, faults):
         faults.append(
             f"Nothing matches {pattern!r} in {os.getcwd()}: HST's calibrated exposures are named '*_flc.fits'"
         )
-    return files
+    return [file for path in files for file in _exposures(path, faults)]
+
+
+def _exposures(path, faults):
+    """The file itself, or the exposures that it names as an association table."""
+    return _members(path, faults) if path.name.endswith("_asn.fits") else [path]
 
 
 def _underscored(name, notes):
@@ -127,13 +136,13 @@ def _members(table, faults):
             for row in rows
             if "MEMPRSNT" not in rows.names or bool(row["MEMPRSNT"])
         ]
-    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
-        faults.append(f"{table} cannot be read as an association table ({error})")
+    except Exception as error:  # whatever a malformed file makes the FITS reader raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        faults.append(f"{table} cannot be read as an association table ({reason}): name the exposures themselves")
         return []
     files = []
-    for member, kind in members:
-        if kind.startswith("PROD"):
-            continue
+    members = [(member, kind) for member, kind in members if not kind.startswith("PROD")]
+    for member, _ in members:
         if not re.fullmatch(r"[a-z0-9]+", member):
             faults.append(f"{table} names a member {member!r}, which is no rootname")
             continue
@@ -144,5 +153,5 @@ def _members(table, faults):
         else:
             files.append(found)
     if not files and not members:
-        faults.append(f"{table} names no exposure")
+        faults.append(f"{table} names no exposure that was taken: name the exposures themselves")
     return files

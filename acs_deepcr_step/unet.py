@@ -197,7 +197,11 @@ class FoldedUNet:
         self._decoder = [self._decoder_block(state, name) for name in _decoder_names(architecture.levels)]
         self._out = [(state["outc.conv.weight"], state["outc.conv.bias"])]
         self._place(self.device)
-        self.margin = self._measure_margin(state)
+        self._trim = 0
+        lost = self._measure_margin()
+        # Tiles begin on the stride, so their margin is a multiple of it.
+        self.margin = -(-lost // architecture.stride) * architecture.stride
+        self._trim = self.margin - lost
 
     @staticmethod
     def _decoder_block(state, name):
@@ -222,9 +226,9 @@ class FoldedUNet:
                 dtype = torch.float32 if weight is first[0] else self.dtype
                 block[i] = (place(weight, dtype), place(bias, dtype))
 
-    def _measure_margin(self, state):
-        """Run a blank tile and see how much smaller it comes out."""
-        side = 32 * self.architecture.stride
+    def _measure_margin(self):
+        """Run a blank tile and see how many pixels are lost on each side."""
+        side = 64 * self.architecture.stride
         blank = torch.zeros(1, self.architecture.in_channels, side, side, device=self.device)
         with torch.inference_mode():
             return (side - self(blank).shape[-1]) // 2
@@ -244,12 +248,15 @@ class FoldedUNet:
             ``(batch, 1, rows - 2 * margin, columns - 2 * margin)`` float32.
         """
         relu, conv = functional.relu_, functional.conv2d
-        skips = []
+        skips, lost = [], 0
         for level, (first, second) in enumerate(self._encoder):
             if level:
-                x = functional.max_pool2d(x, 2)
+                odd = lost % 2  # cells of the next level begin at even places of the tile
+                x = functional.max_pool2d(x[..., odd : x.shape[-2] - odd, odd : x.shape[-1] - odd], 2)
+                lost = (lost + odd) // 2
             x = relu(conv(x, *first)).to(self.dtype)
             x = relu(conv(x, *second))
+            lost += 2
             skips.append(x)
         skips.pop()
         for skip_conv, upsampling, second in self._decoder:
@@ -259,5 +266,6 @@ class FoldedUNet:
             cut = (skip.shape[-1] - up.shape[-1]) // 2 - 1
             x = conv(skip[..., cut:-cut, cut:-cut], *skip_conv)
             x = relu(conv(relu(x.add_(up)), *second))
-        x = conv(x, *self._out[0])
+        trim = self._trim
+        x = conv(x, *self._out[0])[..., trim : x.shape[-2] - trim, trim : x.shape[-1] - trim]
         return (torch.sigmoid(x) if self.architecture.sigmoid else x).float()

@@ -1,9 +1,9 @@
 """ACS/WFC exposures with known cosmic rays.
 
-`association` writes dithered exposures of one field as calacs would, with their truth beside them; `chip` gives the
-arrays of one chip. What is simulated, from which sources, and what is free is told in the modules: `scene`, `psf`,
-`cosmic_rays`, `detector`, `wcs`, `headers`, `truth`. Left out: flat-field structure, charge-transfer loss, the
-change of the PSF over the field, scattered light.
+`association` writes dithered exposures of one field as calacs would, with their truth beside them; `chip`
+gives the arrays of one chip. What is simulated, from which sources, and what is free is told in the
+modules: `scene`, `psf`, `cosmic_rays`, `detector`, `wcs`, `headers`, `truth`. Left out: flat-field
+structure, charge-transfer loss, the change of the PSF over the field, scattered light.
 """
 
 from .association import SimulatedChip, association, chip

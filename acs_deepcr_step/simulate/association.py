@@ -43,7 +43,9 @@ class SimulatedChip:
     stars: np.ndarray
 
 
-def chip(shape=(512, 512), exptime=500.0, filter="F814W", field="sparse", seed=0, *, options=None, **keywords):
+def chip(
+    shape=(512, 512), exptime=500.0, filter="F814W", field="sparse", seed=0, *, options=None, **keywords
+):
     """Simulate one chip, without files and distortion.
 
     Parameters
@@ -129,9 +131,12 @@ class _Plan:
 
     def __init__(self, windows, band, exptimes, field, seed, options):
         n = len(exptimes)
-        self.windows, self.band, self.exptimes, self.seed, self.options = windows, band, exptimes, seed, options
+        self.windows, self.band, self.exptimes = windows, band, exptimes
+        self.seed, self.options = seed, options
         if options.dithers is None and n > len(DITHERS):
-            raise ValueError(f"{n} exposures need {n} dithers; give them, the default pattern has {len(DITHERS)}")
+            raise ValueError(
+                f"{n} exposures need {n} dithers; give them, the default pattern has {len(DITHERS)}"
+            )
         self.dithers = _pairs(DITHERS[:n] if options.dithers is None else options.dithers, n, "dithers")
         self.offsets = _pairs(np.zeros((n, 2)) if options.offsets is None else options.offsets, n, "offsets")
         self.rolls = _per_exposure(0.0 if options.rolls is None else options.rolls, n, "rolls")
@@ -145,7 +150,8 @@ class _Plan:
         return self.start.moved(self.windows[0], dx, dy, self.rolls[index])
 
     def _box(self):
-        """The part of the plane that the exposures see, on a raster so coarse that usual dithers do not change it."""
+        """The part of the plane to fill: as much as usual dithers see, in coarse steps more."""
+
         def corners(pointing):
             for w in self.windows:
                 rows, columns = w.shape
@@ -165,15 +171,32 @@ class _Plan:
         exptime, options, path = self.exptimes[index], self.options, outdir / f"{root}_flc.fits"
         claimed, true = self._pointing(index, 0.0), self._pointing(index, self.offsets[index])
         begin = headers.start_of(index, self.exptimes)
-        head = headers.primary(root, self.band, exptime, begin, self.windows, options,
-                               association=f"{ROOT}010", index=index, roll=self.rolls[index])
+        head = headers.primary(
+            root,
+            self.band,
+            exptime,
+            begin,
+            self.windows,
+            options,
+            association=f"{ROOT}010",
+            index=index,
+            roll=self.rolls[index],
+        )
         hdus, truths = [fits.PrimaryHDU(header=head)], []
         for w in self.windows:
             view = wcs.SkyView(self.plane, true.wcs(w), w.shape)
             light, stars = scene.image(self.scene, w.shape, view, self.band, exptime)
             amps = detector.amplifiers(w.chip, w.shape[1], w.x0)
-            made = _expose(light, stars, self.faults[w.chip], amps, self.band, exptime, options,
-                           _rng(self.seed, 2, index, w.chip))
+            made = _expose(
+                light,
+                stars,
+                self.faults[w.chip],
+                amps,
+                self.band,
+                exptime,
+                options,
+                _rng(self.seed, 2, index, w.chip),
+            )
             sci = headers.science(root, w, claimed, self.band, made.dq)
             for name, data, header in (
                 ("SCI", made.sci, sci),
@@ -181,7 +204,9 @@ class _Plan:
                 ("DQ", made.dq, headers.plane_header(root, w, "UNITLESS")),
             ):
                 hdus.append(fits.ImageHDU(data, header, name=name, ver=w.extver))
-            truths.append(truth.ChipTruth(w.extver, w.chip, made.cr, made.cr_charge, made.dq_clean, made.stars))
+            truths.append(
+                truth.ChipTruth(w.extver, w.chip, made.cr, made.cr_charge, made.dq_clean, made.stars)
+            )
         fits.HDUList(hdus).writeto(path, overwrite=True)
         truth.write_truth(path, truths)
         return path
@@ -200,8 +225,9 @@ def _expose(light, stars, faults, amps, band, exptime, options, rng):
     if options.cosmic_rays:
         electrons += cosmic_rays.events(light.shape, exptime, options.cr_rate, rng)
         hit = detector.read(electrons, faults, noise, exptime, amps, options)
-    for readout in (clean, hit) if hit is not clean else (clean,):
-        readout.sci[...] += min(level, 0.0)
+    if level < 0:
+        for readout in {id(r): r for r in (clean, hit)}.values():
+            readout.sci[...] += np.rint(level * detector.STEP) / detector.STEP
     charge = hit.sci - clean.sci
     cr = charge > np.maximum(truth.LIMIT_SIGMA * clean.err, truth.LIMIT_ELECTRONS)
     return SimulatedChip(hit.sci, hit.err, hit.dq, cr, charge, clean.dq, _catalogue(stars, clean))
@@ -229,7 +255,9 @@ def _rng(*key):
 def _per_exposure(value, n, name):
     if not 1 <= n <= 26:
         raise ValueError(f"an association has 1 to 26 exposures, not {n}")
-    values = [float(v) for v in np.broadcast_to(value, (n,))] if np.ndim(value) == 0 else [float(v) for v in value]
+    values = (
+        [float(v) for v in np.broadcast_to(value, (n,))] if np.ndim(value) == 0 else [float(v) for v in value]
+    )
     if len(values) != n:
         raise ValueError(f"{name} has {len(values)} values for {n} exposures")
     return values

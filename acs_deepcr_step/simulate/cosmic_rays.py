@@ -1,13 +1,14 @@
 """Cosmic rays: ionisation tracks through a thinned CCD.
 
-The particles come isotropically, so a flat detector sees cos(theta) distributed as the square root of a uniform
-number. A relativistic particle of charge z leaves in silicon the Landau-distributed energy of the Particle Data
-Group's review (most probable loss; width xi), z squared times as much for a nucleus, with 3.62 eV per electron.
-Electrons knocked on with more than `_DELTA_ENERGY` leave the track and wander, so that the deposit has worms and
-tails. The charge diffuses on its way to the pixels, more the nearer to the back of the chip it was made.
-The rate of events, the depth and the diffusion are free within what ACS shows: about 1.0-1.3 events per second and
-cm2, 1.5 per cent of the pixels in 1000 s, a median near 1000 electrons, few below 500, 4 pixels in size.
-The abundances of nuclei are those of galactic cosmic rays, a little fewer than in free space.
+The particles come isotropically, so a flat detector sees cos(theta) distributed as the square root of a
+uniform number. A relativistic particle of charge z leaves in silicon the Landau-distributed energy of the
+Particle Data Group's review (most probable loss; width xi), z squared times as much for a nucleus, with
+3.62 eV per electron. Electrons knocked on with more than `_DELTA_ENERGY` leave the track and wander, so
+that the deposit has worms and tails. The charge diffuses on its way to the pixels, more the nearer to the
+back of the chip it was made. The rate of events, the depth and the diffusion are free within what ACS
+shows: about 1.0-1.3 events per second and cm2, 1.5 per cent of the pixels in 1000 s, a median near 1000
+electrons, few below 500, 4 pixels in size. The abundances of nuclei are those of galactic cosmic rays, a
+little fewer than in free space.
 """
 
 import numpy as np
@@ -63,7 +64,8 @@ def _losses(path, charges, rng):
     beta2 = _BETA_GAMMA**2 / (1 + _BETA_GAMMA**2)
     xi = 17.84 * path / beta2 * charges**2  # (K/2) <Z/A> rho x / beta2, with 2.33 g/cm3
     most_probable = xi * (np.log(2 * 511e3 * _BETA_GAMMA**2 / 173.0) + np.log(xi / 173.0) + 0.2 - beta2)
-    # A standard Landau variable (stable law of index 1, skewness 1) by Chambers, Mallows and Stuck; its mode is -0.22.
+    # A standard Landau variable (stable law of index 1, skewness 1) by Chambers, Mallows and Stuck; its
+    # mode is -0.22.
     u = rng.uniform(-np.pi / 2, np.pi / 2, path.size)
     w = rng.exponential(size=path.size)
     x = (np.pi / 2 + u) * np.tan(u) - np.log((np.pi / 2 * w * np.cos(u)) / (np.pi / 2 + u))
@@ -93,15 +95,23 @@ def _tracks(shape, path, cosine, energy, xi, rng):
     x = x0[event] + t * length[event] * direction[0][event]
     y = y0[event] + t * length[event] * direction[1][event]
     at = rng.uniform(size=n)
-    walk = _deltas(np.flatnonzero(delta), delta, x0 + at * length * direction[0], y0 + at * length * direction[1],
-                   at, rng)
+    walk = _deltas(
+        np.flatnonzero(delta),
+        delta,
+        x0 + at * length * direction[0],
+        y0 + at * length * direction[1],
+        at,
+        rng,
+    )
     return tuple(np.concatenate(pair) for pair in zip((x, y, t, electrons), walk, strict=True))
 
 
 def _deltas(which, delta, x, y, depth, rng, steps=24):
     """The wandering of the knocked-on electrons of the events `which`."""
     energy = delta[which]
-    reach = np.minimum(0.032 * (energy / 1e3) ** 1.67 / PIXEL_UM, 60.0)  # Kanaya and Okayama, in silicon, pixels
+    reach = np.minimum(
+        0.032 * (energy / 1e3) ** 1.67 / PIXEL_UM, 60.0
+    )  # Kanaya and Okayama, in silicon, pixels
     heading = rng.uniform(0, 2 * np.pi, which.size)[:, None] + np.cumsum(
         rng.normal(size=(which.size, steps)) * 0.35, axis=1
     )
@@ -111,7 +121,12 @@ def _deltas(which, delta, x, y, depth, rng, steps=24):
     share = np.full((which.size, steps), 1 / steps)
     depths = np.broadcast_to(depth[which][:, None], share.shape)
     electrons = share * energy[:, None] / _EV_PER_ELECTRON
-    return (x[which][:, None] + dx).ravel(), (y[which][:, None] + dy).ravel(), depths.ravel(), electrons.ravel()
+    return (
+        (x[which][:, None] + dx).ravel(),
+        (y[which][:, None] + dy).ravel(),
+        depths.ravel(),
+        electrons.ravel(),
+    )
 
 
 def _collect(shape, x, y, depth, electrons, half=2):
@@ -127,7 +142,9 @@ def _collect(shape, x, y, depth, electrons, half=2):
     share_y = _pixel_share(iy - y, offsets, sigma) * ((py >= 0) & (py < shape[0])) * electrons[:, None]
     px, py = px.clip(0, shape[1] - 1), py.clip(0, shape[0] - 1)
     pixel = py[:, :, None] * shape[1] + px[:, None, :]
-    return np.bincount(pixel.ravel(), (share_y[:, :, None] * share_x[:, None, :]).ravel(), shape[0] * shape[1])
+    return np.bincount(
+        pixel.ravel(), (share_y[:, :, None] * share_x[:, None, :]).ravel(), shape[0] * shape[1]
+    )
 
 
 def _pixel_share(centre, offsets, sigma):

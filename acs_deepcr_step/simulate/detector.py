@@ -1,8 +1,8 @@
 """The detector: pixels that are hot, bad or full, and four amplifiers that read and digitise.
 
-Gains and read noises are those of ACS/WFC after its repair in 2009 (ACS Instrument Handbook). Chip 1 (EXTVER 2) is
-read by amplifiers A (left) and B, chip 2 (EXTVER 1) by C and D. Calibrated pixels have bias and dark subtracted and
-keep the sky.
+Gains and read noises are those of ACS/WFC after its repair in 2009 (ACS Instrument Handbook). Chip 1
+(EXTVER 2) is read by amplifiers A (left) and B, chip 2 (EXTVER 1) by C and D. Calibrated pixels have bias
+and dark subtracted and keep the sky.
 """
 
 from dataclasses import dataclass
@@ -78,7 +78,9 @@ def build(shape, options, rng):
         dark.flat[where] = rate
         flags.flat[where] = flag
     # A dark frame is some days old; hot pixels change by a few per cent meanwhile.
-    residual = np.where(flags > 0, dark * 0.02 * rng.standard_normal(shape, dtype=np.float32), 0).astype(np.float32)
+    residual = np.where(flags > 0, dark * 0.02 * rng.standard_normal(shape, dtype=np.float32), 0).astype(
+        np.float32
+    )
     sensitivity = np.ones(shape[1], np.float32)
     for column in rng.integers(0, shape[1], rng.poisson(options.bad_columns * shape[1] / 1000)):
         rows = slice(rng.integers(0, shape[0]), None)
@@ -135,8 +137,8 @@ def read(electrons, detector, noise, exptime, amps, options):
         Collected electrons, dark included; not changed.
     detector : Detector
     noise : tuple of two float32 ndarray
-        Standard normal deviates for the read noise, and the fraction of a DN (0 to 1) of each pixel's bias, without
-        which all values would lie on a lattice that calibrated data do not have.
+        Standard normal deviates for the read noise, and the fraction of a DN (0 to 1) of each pixel's bias,
+        without which all values would lie on a lattice that calibrated data do not have.
     exptime : float
     amps : list
         From `amplifiers`.
@@ -145,8 +147,8 @@ def read(electrons, detector, noise, exptime, amps, options):
     Returns
     -------
     Readout
-        ``sci`` and ``err`` float32 electrons, ``dq`` int16. ``err`` is as calacs makes it: the read noise and the
-        Poisson noise of the collected electrons.
+        ``sci`` and ``err`` float32 electrons, ``dq`` int16. ``err`` is as calacs makes it: the read noise
+        and the Poisson noise of the collected electrons.
     """
     collected = electrons.copy()
     full = bleed(collected, options.full_well)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import log10
 
 # name: pivot wavelength (nm), rms band width (nm), AB zero point (mag of 1 e-/s), sky (e-/s per pixel).
-# Pivot wavelengths, widths and zero points are the rounded ones of the ACS Instrument Handbook and the ACS zero-point
-# calculator; the sky is the handbook's average zodiacal light through each filter.
+# Pivot wavelengths, widths and zero points are the rounded ones of the ACS Instrument Handbook and the ACS
+# zero-point calculator; the sky is the handbook's average zodiacal light through each filter.
 _TABLE = {
     "F435W": (432.8, 31.5, 25.68, 0.030),
     "F475W": (474.7, 42.0, 26.06, 0.058),

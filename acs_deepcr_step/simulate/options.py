@@ -19,8 +19,8 @@ class SimulationOptions:
     star_density, galaxy_density : float
         Factors on the field's usual number of stars and galaxies.
     dithers : sequence of (dx, dy) or None
-        How far the stars move on the detector in each exposure, pixels; the headers know of it. None: a pattern of
-        a few pixels with sub-pixel parts, `DITHERS`.
+        How far the stars move on the detector in each exposure, pixels; the headers know of it. None: a
+        pattern of a few pixels with sub-pixel parts, `DITHERS`.
     offsets : sequence of (dx, dy) or None
         Pointing errors: how far the stars lie from where the header's WCS says, pixels. None: no error.
     rolls : sequence of float or None
@@ -40,7 +40,7 @@ class SimulationOptions:
     """
 
     cosmic_rays: bool = True
-    cr_rate: float = 1.15
+    cr_rate: float = 1.2
     sky: float | None = None
     star_density: float = 1.0
     galaxy_density: float = 1.0
@@ -58,7 +58,16 @@ class SimulationOptions:
     orientation: float = -70.0
 
 
-DITHERS = ((0.0, 0.0), (5.5, 3.25), (-3.25, 8.5), (9.75, -4.75), (-7.33, -6.67), (3.67, 12.33), (12.5, 6.2), (-11.2, 1.4))
+DITHERS = (
+    (0.0, 0.0),
+    (5.5, 3.25),
+    (-3.25, 8.5),
+    (9.75, -4.75),
+    (-7.33, -6.67),
+    (3.67, 12.33),
+    (12.5, 6.2),
+    (-11.2, 1.4),
+)
 
 
 def resolve(options, keywords):

@@ -1,12 +1,13 @@
 """The point-spread function of ACS/WFC: diffraction, charge diffusion and the pixel itself.
 
-The pupil is HST's: a 2.4 m primary with a central obscuration of 0.33 of the radius and the secondary's four vanes
-(0.022 of the radius wide), whose diffraction spikes lie along the diagonals of the detector. The ACS Instrument
-Handbook (section 5.6) gives the rest: residual aberrations of 1/20 wave at 550 nm, which take light out of the core
-(Marechal's formula; here into a halo whose width is free), and the charge diffusion, whose kernel at 400 nm has
-0.40 in the centre and 0.11 in the neighbours, a Gaussian of 0.6 pixels rms. It narrows to the red, where photons are
-absorbed deeper in the thinned CCD; how fast is chosen so that the width (FWHM 0.10 to 0.13 arcsec in F550M) comes out
-right. The change of the PSF over the field is left out.
+The pupil is HST's: a 2.4 m primary with a central obscuration of 0.33 of the radius and the secondary's
+four vanes (0.022 of the radius wide), whose diffraction spikes lie along the diagonals of the detector. The
+ACS Instrument Handbook (section 5.6) gives the rest: residual aberrations of 1/20 wave at 550 nm, which
+take light out of the core (Marechal's formula; here into a halo whose width is free), and the charge
+diffusion, whose kernel at 400 nm has 0.40 in the centre and 0.11 in the neighbours, a Gaussian of 0.6
+pixels rms. It narrows to the red, where photons are absorbed deeper in the thinned CCD; how fast is chosen
+so that the width (FWHM 0.10 to 0.13 arcsec in F550M) comes out right. The change of the PSF over the field
+is left out.
 """
 
 from dataclasses import dataclass

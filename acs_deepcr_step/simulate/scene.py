@@ -1,9 +1,10 @@
 """The sky: stars and galaxies on a plane of 0.05" pixels, and their image on a detector.
 
-Three fields. ``sparse``: a high-latitude field, some stars and many faint galaxies. ``crowded``: the outskirts of a
-globular cluster, stars from below the noise to far above saturation. ``galaxies``: a nearby disc galaxy with arms,
-dust, clusters and a sheet of half-resolved stars, and more background galaxies. Numbers per area and magnitude are
-round ones of the right order; they are free, and can be scaled by the options.
+Three fields. ``sparse``: a high-latitude field, some stars and many faint galaxies. ``crowded``: the
+outskirts of a globular cluster, stars from below the noise to far above saturation. ``galaxies``: a nearby
+disc galaxy with arms, dust, clusters and a sheet of half-resolved stars, and more background galaxies.
+Numbers per area and magnitude are round ones of the right order; they are free, and can be scaled by the
+options.
 """
 
 from dataclasses import dataclass
@@ -23,9 +24,8 @@ class Scene:
 
     Attributes
     ----------
-    stars : ndarray, fields x, y (plane pixels), rate (e-/s)
-    galaxies : ndarray, fields x, y, rate, radius (half-light, pixels), ratio (axes), angle (rad), index (Sersic)
-    disc : Disc or None
+    stars : ndarray, fields x, y (plane pixels), rate (e-/s) galaxies : ndarray, fields x, y, rate, radius
+    (half-light, pixels), ratio (axes), angle (rad), index (Sersic) disc : Disc or None
         A resolved galaxy.
     """
 
@@ -36,7 +36,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Disc:
-    """A face-on spiral galaxy: centre (plane pixels), scale length (pixels) and central brightness (e-/s/pixel)."""
+    """A face-on spiral: centre (plane pixels), scale length (pixels), central brightness (e-/s/pixel)."""
 
     x: float
     y: float
@@ -83,16 +83,29 @@ def draw(field, box, band, options, rng):
     area = (box[2] - box[0]) * (box[3] - box[1])
     disc = None
     if field == "sparse":
-        stars = _stars(area, box, band, rng, per_arcmin2=30 * options.star_density, limits=(17, 27.5), slope=0.14)
+        stars = _stars(
+            area, box, band, rng, per_arcmin2=30 * options.star_density, limits=(17, 27.5), slope=0.14
+        )
     elif field == "crowded":
-        stars = _stars(area, box, band, rng, per_arcmin2=12000 * options.star_density, limits=(15, 27.5), slope=0.20)
+        stars = _stars(
+            area, box, band, rng, per_arcmin2=12000 * options.star_density, limits=(15, 27.5), slope=0.20
+        )
     else:
-        disc = Disc(0.7 * box[0] + 0.3 * box[2], 0.6 * box[1] + 0.4 * box[3], 0.5 * np.sqrt(area),
-                    6 * band.sky, rng.uniform(0, 2 * np.pi))
-        stars = _stars(area, box, band, rng, per_arcmin2=60000 * options.star_density, limits=(20, 28), slope=0.5)
+        disc = Disc(
+            0.7 * box[0] + 0.3 * box[2],
+            0.6 * box[1] + 0.4 * box[3],
+            0.5 * np.sqrt(area),
+            3 * band.sky,
+            rng.uniform(0, 2 * np.pi),
+        )
+        stars = _stars(
+            area, box, band, rng, per_arcmin2=150000 * options.star_density, limits=(20, 28), slope=0.5
+        )
         peak = 1.5
         stars = stars[rng.uniform(0, peak, stars.size) < disc.density(stars["x"], stars["y"])]
-        near = _stars(area, box, band, rng, per_arcmin2=30 * options.star_density, limits=(17, 27.5), slope=0.14)
+        near = _stars(
+            area, box, band, rng, per_arcmin2=30 * options.star_density, limits=(17, 27.5), slope=0.14
+        )
         stars = np.concatenate([stars, near])
     density = {"sparse": 1.0, "crowded": 0.3, "galaxies": 1.0}[field] * options.galaxy_density
     return Scene(stars, _galaxies(area, box, band, density, rng), disc)
@@ -158,9 +171,13 @@ def image(scene, shape, view, band, exptime):
         pad = psfs.CORE
         out = oaconvolve(np.pad(out, pad, mode="edge"), point.kernel, mode="valid").astype(np.float32)
     stars = _place(scene.stars, shape, view, exptime)
-    stars["peak_e"] = stars["flux_e"] * point.at(np.rint(stars["x"]) - stars["x"], np.rint(stars["y"]) - stars["y"])
+    stars["peak_e"] = stars["flux_e"] * point.at(
+        np.rint(stars["x"]) - stars["x"], np.rint(stars["y"]) - stars["y"]
+    )
     add_stars(out, stars["x"], stars["y"], stars["flux_e"], point)
-    inside = (abs(stars["x"] - (shape[1] - 1) / 2) < shape[1] / 2) & (abs(stars["y"] - (shape[0] - 1) / 2) < shape[0] / 2)
+    inside = (abs(stars["x"] - (shape[1] - 1) / 2) < shape[1] / 2) & (
+        abs(stars["y"] - (shape[0] - 1) / 2) < shape[0] / 2
+    )
     return out, stars[inside]
 
 

@@ -1,7 +1,7 @@
 """What really is in a simulated exposure, and the exposure without its cosmic rays.
 
-A pixel counts as hit where the charge that cosmic rays left in it exceeds `LIMIT_SIGMA` times the noise that the
-pixel would have without them, and `LIMIT_ELECTRONS`.
+A pixel counts as hit where the charge that cosmic rays left in it exceeds `LIMIT_SIGMA` times the noise
+that the pixel would have without them, and `LIMIT_ELECTRONS`.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class ChipTruth:
     dq_clean : int16 ndarray
         DQ without the saturation that cosmic rays made.
     stars : structured ndarray
-        x, y (0-based pixels), flux_e (electrons in this exposure), peak_e (in the brightest pixel), snr (of that
-        pixel), saturated (whether it or a neighbour is).
+        x, y (0-based pixels), flux_e (electrons in this exposure), peak_e (in the brightest pixel), snr (of
+        that pixel), saturated (whether it or a neighbour is).
     """
 
     extver: int
@@ -53,7 +53,11 @@ def write_truth(path, chips):
     hdus[0].header["LIMELECT"] = (LIMIT_ELECTRONS, "and this many electrons")
     for chip in chips:
         hit = np.flatnonzero(chip.cr_charge)
-        hits = [("INDEX", "J", hit), ("CHARGE", "E", chip.cr_charge.flat[hit]), ("CR", "L", chip.cr.flat[hit])]
+        hits = [
+            ("INDEX", "J", hit),
+            ("CHARGE", "E", chip.cr_charge.flat[hit]),
+            ("CR", "L", chip.cr.flat[hit]),
+        ]
         bad = np.flatnonzero(chip.dq_clean)
         flags = [("INDEX", "J", bad), ("DQ", "I", chip.dq_clean.flat[bad])]
         for name, columns in (("CR", hits), ("DQCLEAN", flags)):
@@ -111,7 +115,8 @@ def without_cosmic_rays(path, outdir):
     Returns
     -------
     Path
-        The twin, of the same file name. Its SCI is ``SCI - cr_charge`` exactly, its DQ the one without cosmic rays.
+        The twin, of the same file name. Its SCI is ``SCI - cr_charge`` exactly, its DQ the one without
+        cosmic rays.
 
     Raises
     ------

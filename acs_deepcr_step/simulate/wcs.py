@@ -1,7 +1,7 @@
-"""Where the detector looks: the distortion of ACS/WFC, its pointing, and the way between sky plane and pixels.
+"""Where the detector looks: distortion and pointing, and the way between sky plane and pixels.
 
-The numbers are those that ``stwcs.updatewcs`` computes from the reference file ``0461802ej_idc.fits`` for F814W in
-July 2012, in the header of a real exposure that astropy ships (``j94f05bgq_flt.fits``).
+The numbers are those that ``stwcs.updatewcs`` computes from the reference file ``0461802ej_idc.fits`` for
+F814W in July 2012, in the header of a real exposure that astropy ships (``j94f05bgq_flt.fits``).
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def windows(shape, chips):
 
 
 class Pointing:
-    """A direction and roll of the telescope: a rotation of the sky against the exposure the numbers come from."""
+    """Direction and roll of the telescope: a rotation against the exposure the numbers come from."""
 
     def __init__(self, ra, dec, orientation):
         chip = CHIPS[2]
@@ -67,7 +67,7 @@ class Pointing:
         self.rotation = _frame(ra, dec, orientation) @ old.T
 
     def moved(self, window, dx, dy, roll=0.0):
-        """The pointing that moves the stars by `dx`, `dy` pixels at the window's centre, then rolls about it."""
+        """The pointing that moves the stars by `dx`, `dy` pixels at the window centre, then rolls about it."""
         y, x = (0.5 * (n - 1) for n in window.shape)
         before, after = (_vector(*p) for p in self.wcs(window).all_pix2world([[x + dx, y + dy], [x, y]], 0))
         new = object.__new__(Pointing)
@@ -85,11 +85,20 @@ class Pointing:
         c, s = np.cos(turn), np.sin(turn)
         cd = np.array([[c, s], [-s, c]]) @ np.array(chip["CD"])
         cards = {
-            "CRPIX1": REFERENCE[1] - window.x0, "CRPIX2": REFERENCE[0] - window.y0,
-            "CRVAL1": ra, "CRVAL2": dec, "CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP",
-            "CUNIT1": "deg", "CUNIT2": "deg",
-            "CD1_1": cd[0, 0], "CD1_2": cd[0, 1], "CD2_1": cd[1, 0], "CD2_2": cd[1, 1],
-            "ORIENTAT": np.degrees(np.arctan2(cd[0, 1], cd[1, 1])), "RADESYS": "ICRS",
+            "CRPIX1": REFERENCE[1] - window.x0,
+            "CRPIX2": REFERENCE[0] - window.y0,
+            "CRVAL1": ra,
+            "CRVAL2": dec,
+            "CTYPE1": "RA---TAN-SIP",
+            "CTYPE2": "DEC--TAN-SIP",
+            "CUNIT1": "deg",
+            "CUNIT2": "deg",
+            "CD1_1": cd[0, 0],
+            "CD1_2": cd[0, 1],
+            "CD2_1": cd[1, 0],
+            "CD2_2": cd[1, 1],
+            "ORIENTAT": np.degrees(np.arctan2(cd[0, 1], cd[1, 1])),
+            "RADESYS": "ICRS",
         }
         cards = {k: float(v) if isinstance(v, np.floating) else v for k, v in cards.items()}
         for axis in "AB":
@@ -138,7 +147,7 @@ class SkyView:
         self.plane, self.wcs, self.shape = plane_, wcs, shape
 
     def pixels(self, x, y):
-        """Detector pixels of plane positions; NaN far outside the window, where the distortion has no meaning."""
+        """Detector pixels of plane positions; NaN far outside, where the distortion has no meaning."""
         world = self.plane.wcs_pix2world(np.stack([x, y], axis=-1), 0)
         rough = self.wcs.wcs_world2pix(world, 0)
         margin = 400
@@ -179,7 +188,7 @@ def _vector(ra, dec):
 
 
 def _frame(ra, dec, angle):
-    """Columns: the direction, the tangent at a position angle, and what completes them (west, for angle 0)."""
+    """Columns: the direction, the tangent at a position angle, and their product (west, for angle 0)."""
     r = _vector(ra, dec)
     ra, dec, angle = np.radians([ra, dec, angle])
     north = np.array([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)])
