@@ -22,7 +22,13 @@ __version__ = "0.1.0"
 __taskname__ = "acs_deepcr_step"
 
 # Public name -> module that has it.
-_HOMES = {"run": "step", "drizzle_kwargs": "handoff", "tweakreg_kwargs": "handoff"}
+_HOMES = {
+    "run": "step",
+    "undo": "step",
+    "apply": "step",
+    "drizzle_kwargs": "handoff",
+    "tweakreg_kwargs": "handoff",
+}
 _SUBMODULES = ("detect", "handoff", "models", "simulate")
 
 __all__ = ["__version__", "__taskname__", "getHelpAsString", *_HOMES, *_SUBMODULES]

@@ -99,7 +99,9 @@ class Detector:
         self.model = models.load(model)
         info = self.model.info
         if info.kind != "mask":
-            raise ModelError(f"Model {info.name} fills pixels; it does not find cosmic rays: give a mask model.")
+            raise ModelError(
+                f"Model {info.name} fills pixels; it does not find cosmic rays: give a mask model."
+            )
         self.place = _place(device, precision)
         architecture = Architecture(info.levels, info.hidden, info.in_channels)
         self._network = FoldedUNet(architecture, self.model.state, self.place.dtype, self.place.device)

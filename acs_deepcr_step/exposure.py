@@ -19,7 +19,18 @@ from astropy.io import fits
 from . import dq
 from .errors import ExposureError
 
-__all__ = ["Chip", "Exposure", "FileState", "Span", "image_in_electrons", "inspect", "read_dq", "read_raw"]
+__all__ = [
+    "Chip",
+    "Exposure",
+    "FileState",
+    "Span",
+    "image_in_electrons",
+    "inspect",
+    "is_good",
+    "is_saturated",
+    "read_dq",
+    "read_raw",
+]
 
 # Products that carry SCI or DQ extensions, but are no calibrated single exposures.
 _NOT_EXPOSURES = {
@@ -90,6 +101,8 @@ class Chip:
         Index of the HDUs.
     sci_dtype, dq_dtype : numpy.dtype
         As in the file (big-endian).
+    dq_count : int or None
+        Pixels that an earlier run of the step flagged (DCRNPIX).
     scale, zero : float
         BSCALE and BZERO of SCI.
     """
@@ -103,6 +116,7 @@ class Chip:
     dq: int
     sci_dtype: np.dtype
     dq_dtype: np.dtype
+    dq_count: int | None = None
     scale: float = 1.0
     zero: float = 0.0
 
@@ -170,20 +184,33 @@ def inspect(path, any_detector=False):
         tool = "gunzip" if path.name.lower().endswith(".gz") else "funpack"
         raise ExposureError(f"{path} is compressed: unpack it first ({tool} {path.name}).")
     if suffix and suffix[1] in _NOT_EXPOSURES:
-        raise ExposureError(f"{path} is {_NOT_EXPOSURES[suffix[1]]}; the step takes *_flc.fits or *_flt.fits.")
+        raise ExposureError(
+            f"{path} is {_NOT_EXPOSURES[suffix[1]]}; the step takes *_flc.fits or *_flt.fits."
+        )
     state = _regular_file(path)
     try:
         headers, spans = _headers(path)
     except Exception as error:  # whatever a malformed file makes the FITS reader raise
         raise ExposureError(
-            f"{path} is not a FITS file that can be read ({_one_line(error)}): fetch it again from the archive."
+            f"{path} is not a FITS file that can be read ({_one_line(error)}): "
+            "fetch it again from the archive."
         ) from error
     if spans[-1].end > state.size:
         raise ExposureError(
             f"{path} is truncated ({state.size} bytes where its headers tell of {spans[-1].end}): "
             "fetch it again from the archive."
         )
-    return _checked(path, state, headers, spans, any_detector)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # malformed cards that the step does not need are not its business
+            return _checked(path, state, headers, spans, any_detector)
+    except (fits.VerifyError, ValueError) as error:
+        raise ExposureError(
+            f"{path} has a header card that cannot be read ({_one_line(error)}): "
+            "correct that card, or fetch the file again from the archive."
+        ) from error
 
 
 def _one_line(error):
@@ -211,8 +238,6 @@ def _headers(path):
             for hdu in hdus:
                 where = hdu.fileinfo()
                 header = hdu.header.copy()
-                header.get("EXTNAME")  # parse now, inside the guard of the caller
-                dict(header.items())
                 headers.append(header)
                 spans.append(Span(where["hdrLoc"], where["datLoc"], where["datLoc"] + where["datSpan"]))
     if any(a.end != b.header for a, b in zip(spans, spans[1:], strict=False)):
@@ -237,7 +262,7 @@ def _checked(path, state, headers, spans, any_detector):
     if any(name == "WHT" for name, _ in extensions):
         faults.append("it is a drizzled product: give the exposures it was made of")
     chips = []
-    for name, extver in sorted(key for key in extensions if key[0] == "SCI"):
+    for extver in sorted(version for name, version in extensions if name == "SCI"):
         pair = (extensions["SCI", extver], extensions.get(("DQ", extver)))
         chips.append(_chip(primary, headers, pair, extver, faults))
     if not any(name == "SCI" for name, _ in extensions):
@@ -247,7 +272,8 @@ def _checked(path, state, headers, spans, any_detector):
     shortest = min(chip.exptime for chip in chips)
     if shortest < SHORTEST_TRAINED:
         notes.append(
-            f"exposure time {shortest:g} s is below the {SHORTEST_TRAINED:g} s that the models were trained on"
+            f"exposure time {shortest:g} s is below the {SHORTEST_TRAINED:g} s "
+            "that the models were trained on"
         )
     return Exposure(
         path=path,
@@ -314,9 +340,10 @@ def _chip(primary, headers, pair, extver, faults):
     if not (math.isfinite(exptime) and exptime > 0):
         faults.append(f"EXPTIME is {primary.get('EXPTIME')!r}: a time above 0 s is needed")
     scale, zero = (_number(sci, key) for key in ("BSCALE", "BZERO"))
+    ccdchip = _number(sci, "CCDCHIP")
     return Chip(
         extver=extver,
-        ccdchip=int(_number(sci, "CCDCHIP")) if math.isfinite(_number(sci, "CCDCHIP")) else extver,
+        ccdchip=int(ccdchip) if math.isfinite(ccdchip) else extver,
         shape=shape,
         exptime=exptime,
         to_electrons=_to_electrons(primary, sci, exptime, faults),
@@ -324,6 +351,7 @@ def _chip(primary, headers, pair, extver, faults):
         dq=pair[1],
         sci_dtype=_NUMBERS.get(sci.get("BITPIX")),
         dq_dtype=dq_dtype,
+        dq_count=headers[pair[1]].get("DCRNPIX") if pair[1] else None,
         scale=1.0 if math.isnan(scale) else scale,
         zero=0.0 if math.isnan(zero) else zero,
     )

@@ -9,7 +9,7 @@ these.) Source: FITS Standard 4.0, sections 3.3, 4.1 and appendix J (checksum).
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["BLOCK", "edited_header", "ones_complement", "with_checksum"]
+__all__ = ["BLOCK", "edited_header", "ones_complement", "padded", "with_checksum"]
 
 BLOCK = 2880
 CARD = 80
@@ -69,6 +69,11 @@ def edited_header(block, values, remove=(), history=None):
 def _joined(cards):
     content = b"".join(cards) + b"END".ljust(CARD)
     return content.ljust(-(-len(content) // BLOCK) * BLOCK)
+
+
+def padded(data):
+    """Return an array's bytes, padded with zeros to whole blocks."""
+    return data.tobytes() + b"\0" * (-data.nbytes % BLOCK)
 
 
 def ones_complement(data, total=0):

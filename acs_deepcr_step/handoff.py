@@ -32,7 +32,10 @@ def drizzle_kwargs(good_bits=336, **overrides):
     """Return the keywords for AstroDrizzle after this step.
 
     They switch the four cosmic-ray steps off, leave the DQ flags in the files
-    alone and make the product honour them.
+    alone and make the product honour them. Where no exposure has a good pixel,
+    the product is 0 (that is the sky, which AstroDrizzle subtracts) and its weight
+    is 0: left to itself (``final_fillval=None``), AstroDrizzle would put the value
+    of a flagged pixel there, cosmic ray and all.
 
     Parameters
     ----------
@@ -67,6 +70,7 @@ def drizzle_kwargs(good_bits=336, **overrides):
         "driz_cr": False,
         "final_bits": good,
         "sky_bits": good,
+        "final_fillval": 0,
         "clean": True,
         "preserve": False,
     }

@@ -138,7 +138,7 @@ def _members(table, faults):
         ]
     except Exception as error:  # whatever a malformed file makes the FITS reader raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        faults.append(f"{table} cannot be read as an association table ({reason}): name the exposures themselves")
+        faults.append(f"{table} cannot be read as an association table ({reason}): name its exposures")
         return []
     files = []
     members = [(member, kind) for member, kind in members if not kind.startswith("PROD")]

@@ -6,6 +6,7 @@ RICE-compressed. It allows to take flags back, to decide anew without the
 network, and to carry flags to another copy of the same exposure.
 """
 
+import contextlib
 import hashlib
 import math
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from astropy.io import fits
 from .errors import ExposureError
 from .saving import atomic
 
-__all__ = ["ChipMask", "MaskFile", "name_for", "read", "same_exposure", "write"]
+__all__ = ["ChipMask", "MaskFile", "name_for", "read", "read_header", "same_exposure", "write"]
 
 _KIND = "DEEPCR MASK"
 
@@ -56,6 +57,7 @@ class MaskFile:
         What the probabilities were computed with.
     threshold : float
     grow : int
+    protect_saturated : bool
     crbit : int
         The bit that FLAGGED pixels carry, if the exposure is of run `run`.
     run : str
@@ -74,6 +76,7 @@ class MaskFile:
     precision: str
     threshold: float
     grow: int
+    protect_saturated: bool
     crbit: int
     chips: tuple[ChipMask, ...]
     run: str = ""
@@ -131,6 +134,7 @@ def write(path, mask):
     header["DCRPREC"] = (mask.precision, "precision of the network")
     header["DCRTHRSH"] = (mask.threshold, "probability threshold")
     header["DCRGROW"] = (mask.grow, "growth of the flags in pixels")
+    header["DCRPSAT"] = (mask.protect_saturated, "flags beside saturated pixels spared")
     header["DCRBIT"] = (mask.crbit, "DQ bit of the flags")
     header["DCRRUN"] = (mask.run, "identifies these flags")
     header["DCRPREV"] = (mask.previous_run, "run whose flags are marked 128")
@@ -167,21 +171,34 @@ def read(path):
         If there is no such file, or it is not a whole mask file.
     """
     path = Path(path)
+    with _opened(path) as hdus:
+        header = _header(hdus)
+        return replace(header, chips=_chips(hdus))
+
+
+def read_header(path):
+    """Read a mask file without its pixels: a `MaskFile` without chips."""
+    with _opened(Path(path)) as hdus:
+        return _header(hdus)
+
+
+@contextlib.contextmanager
+def _opened(path):
     if not path.is_file():
         raise ExposureError(f"The mask file {path} is missing: put it back beside its exposure.")
     try:
         with fits.open(path, memmap=False) as hdus:
             if hdus[0].header.get("FILETYPE") != _KIND:
                 raise ValueError("it is not one")
-            return _from_hdus(hdus)
+            yield hdus
     except Exception as error:  # whatever a damaged file makes the FITS reader raise
         raise ExposureError(
-            f"{path} cannot be read as a mask file of this step ({' '.join(str(error).split())[:200]})."
+            f"{path} cannot be read as a mask file of this step ({' '.join(str(error).split())[:200]}): "
+            "move it away, or put a whole one in its place."
         ) from error
 
 
-def _from_hdus(hdus):
-    header = hdus[0].header
+def _chips(hdus):
     chips = []
     for hdu in hdus:
         if hdu.name == "FLAGS":
@@ -190,6 +207,11 @@ def _from_hdus(hdus):
                 raise ValueError("FLAGS and PROB do not fit")
             keys = hdu.header
             chips.append(ChipMask(hdu.ver, int(keys["CCDCHIP"]), str(keys["SCIHASH"]), hdu.data, stored))
+    return tuple(chips)
+
+
+def _header(hdus):
+    header = hdus[0].header
     return MaskFile(
         rootname=str(header["ROOTNAME"]),
         expstart=float(header.get("EXPSTART", math.nan)),
@@ -198,8 +220,9 @@ def _from_hdus(hdus):
         precision=str(header["DCRPREC"]),
         threshold=float(header["DCRTHRSH"]),
         grow=int(header["DCRGROW"]),
+        protect_saturated=bool(header["DCRPSAT"]),
         crbit=int(header["DCRBIT"]),
-        chips=tuple(chips),
+        chips=(),
         run=str(header["DCRRUN"]),
         previous_run=str(header["DCRPREV"]),
         previous_bit=int(header["DCRPBIT"]),

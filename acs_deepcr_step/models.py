@@ -241,7 +241,15 @@ def _checked_state(path, content, info):
 
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError, OSError) as error:
+    except (
+        RuntimeError,
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+    ) as error:
         raise ModelError(
             f"{path} is not a file of PyTorch weights that can be loaded safely: "
             "save a state dictionary with torch.save(network.state_dict(), path)."

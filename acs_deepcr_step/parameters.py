@@ -37,6 +37,7 @@ class Parameters:
     output_dir: str
     mask_file: bool
     update_dq: bool
+    rerun: str
     device: str
     precision: str
     workers: int

@@ -7,6 +7,7 @@ removes.
 """
 
 import contextlib
+import glob
 import os
 import secrets
 import shutil
@@ -86,12 +87,14 @@ def _flush(path):
 
 
 @contextlib.contextmanager
-def locked(target, seconds=_LOCK_SECONDS):
+def locked(target, cancelled=None, seconds=_LOCK_SECONDS):
     """Hold the right to change a file, against other threads and processes.
 
     Parameters
     ----------
     target : pathlib.Path
+    cancelled : callable, optional
+        Ends the waiting when it returns True.
     seconds : float
         How long to wait for another run.
 
@@ -103,7 +106,7 @@ def locked(target, seconds=_LOCK_SECONDS):
     target = Path(os.path.realpath(target))
     lock = FileLock(target.with_name(f".{target.name}.deepcr-lock"), timeout=seconds, thread_local=False)
     try:
-        lock.acquire()
+        lock.acquire(poll_interval=0.05, cancel_check=cancelled)
     except Timeout:
         raise ExposureError(
             f"{target} is in use by another run of the step for {seconds:g} s: wait for that one to end."
@@ -111,8 +114,7 @@ def locked(target, seconds=_LOCK_SECONDS):
     except OSError as error:
         raise ExposureError(f"{target.parent} cannot be written into ({error.strerror}).") from error
     try:
-        for leftover in target.parent.glob(f".{_escaped(target.name)}.*{_SUFFIX}"):
-            leftover.unlink(missing_ok=True)  # of a run that was killed: we hold its lock
+        _remove_leftovers(target)
         yield
     finally:
         # Removed while held: who waits for it sees that it is gone and makes a new one.
@@ -121,10 +123,12 @@ def locked(target, seconds=_LOCK_SECONDS):
         lock.release()
 
 
-def _escaped(name):
-    import glob
-
-    return glob.escape(name)
+def _remove_leftovers(target):
+    """Remove the temporary files of a run that was killed: its lock is ours now."""
+    stem = glob.escape(target.stem)
+    for pattern in (f".{stem}.fits.*{_SUFFIX}", f".{stem}_deepcr*.fits.*{_SUFFIX}"):
+        for leftover in target.parent.glob(pattern):
+            leftover.unlink(missing_ok=True)
 
 
 def require_writable(directory, file=None):
@@ -170,7 +174,8 @@ def require_space(directory, size):
     free = shutil.disk_usage(directory).free
     if free < size:
         raise ExposureError(
-            f"{directory} has {free / 1e6:.0f} MB free and the result needs {size / 1e6:.0f} MB: make room first."
+            f"{directory} has {free / 1e6:.0f} MB free and the result needs {size / 1e6:.0f} MB: "
+            "make room first."
         )
 
 

@@ -3,11 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-
-import numpy as np
-from astropy.table import Table
 
 from . import __version__, handoff, inputs, models, saving
 from .errors import ExposureError, InputError, ParameterError, RunError, StepError
@@ -15,33 +11,13 @@ from .exposure import inspect
 from .parameters import resolve
 from .runlog import RunLog
 
-# `process` loads PyTorch, so it is imported where work begins: TEAL imports this
-# module only to look at it.
+# What works on pixels loads PyTorch, so it is imported where work begins: TEAL
+# imports this module only to look at it.
 
-__all__ = ["run"]
-
-# Columns of the result table: name, type, unit, format.
-_COLUMNS = (
-    ("filename", str, None, None),
-    ("extver", int, None, None),
-    ("filter", str, None, None),
-    ("exptime", float, "s", ".1f"),
-    ("model", str, None, None),
-    ("threshold", float, None, ".3g"),
-    ("crbit", int, None, None),
-    ("n_flagged", int, None, None),
-    ("fraction", float, None, ".5f"),
-    ("cr_rate", float, "1 / (cm2 s)", ".3f"),
-    ("status", str, None, None),
-    ("seconds", float, "s", ".2f"),
-)
-
-# One exposure is read or written while the network works on another; more would
-# only take memory.
-_AT_A_TIME = 2
+__all__ = ["apply", "run", "undo"]
 
 
-def run(input=None, configobj=None, **pars):
+def run(input=None, configobj=None, *, executor=None, **pars):
     """Flag the cosmic rays of calibrated ACS/WFC exposures in their DQ arrays.
 
     Parameters
@@ -51,6 +27,10 @@ def run(input=None, configobj=None, **pars):
         here is TEAL calling. Default: the parameter ``input``.
     configobj : str, path-like or ConfigObj, optional
         Parameter file; default: the packaged defaults.
+    executor : concurrent.futures.Executor, optional
+        Runs the exposures, one a task: a process pool, ``mpi4py.futures``,
+        ``dask.distributed.Client(...).get_executor()``. Its workers see the same
+        files. Default: this process, or ``workers`` processes.
     **pars
         Any parameter by its name, e.g. ``threshold=0.3``. They win over the
         parameter file. ``acs-deepcr pars`` lists all with their meaning.
@@ -61,7 +41,7 @@ def run(input=None, configobj=None, **pars):
         A row per chip: filename, extver, filter, exptime (s), model, threshold,
         crbit, n_flagged (pixels that carry our flag), fraction (flagged, of the
         pixels with DQ 0 before), cr_rate (8-connected groups per second and cm2),
-        status, seconds.
+        status (done, skipped, failed: why), seconds.
 
     Raises
     ------
@@ -86,33 +66,103 @@ def run(input=None, configobj=None, **pars):
         raise ParameterError("mask_file=no and update_dq=no together leave nothing to write: set one to yes.")
     paths, notes = inputs.expand(parameters.input if input is None else input)
     tasks = _plan(paths, parameters)
-    with RunLog(parameters.runfile) as log:
-        began = time.perf_counter()
-        _log_start(log, parameters, tasks, notes)
-        rows = _execute(tasks, parameters, log)
-        log.info(f"total time {time.perf_counter() - began:.1f} s")
-        return _finish(log, rows)
+    _check_run(tasks, parameters)
+    from .process import flag
+
+    return _carry_out("run", flag, tasks, parameters, notes, executor=executor)
+
+
+def undo(input, **pars):
+    """Take the flags of the step back: DQ as before, bit for bit.
+
+    Parameters
+    ----------
+    input : str, path-like, or list of these
+        As for `run`.
+    **pars
+        Of the parameters of `run`: runfile, any_detector, progress.
+
+    Returns
+    -------
+    astropy.table.Table
+        As of `run`; n_flagged is the number of pixels that were cleared, status
+        is ``undone``, ``nothing to undo`` or ``failed: why``.
+
+    Raises
+    ------
+    InputError, ExposureError
+        Before anything is changed.
+    RunError
+        If flags could not be taken back, because the mask file that records them
+        is missing or of another exposure. Those files are as they were.
+
+    Notes
+    -----
+    What AstroDrizzle, TweakReg or acsrej wrote meanwhile stays. The mask file
+    stays too: a later `run` reuses its probabilities.
+    """
+    parameters = resolve(None, pars)
+    paths, notes = inputs.expand(input)
+    tasks = _plan(paths, parameters)
+    from .revert import undo as work
+
+    return _carry_out("undo", work, tasks, parameters, notes)
+
+
+def apply(files, masks=None, **pars):
+    """Set the flags of mask files that were made elsewhere.
+
+    Parameters
+    ----------
+    files : str, path-like, or list of these
+        Exposures, as for `run`.
+    masks : str, path-like, or list of these, optional
+        Mask files, in any order. Default: ``<root>_<suffix>_deepcr.fits`` beside
+        each exposure.
+    **pars
+        Of the parameters of `run`: runfile, any_detector, progress, output_dir.
+
+    Returns
+    -------
+    astropy.table.Table
+        As of `run`.
+
+    Raises
+    ------
+    InputError, ExposureError
+        Before anything is changed, e.g. where an exposure has no mask.
+    RunError
+        If a mask is not of its exposure (rootname, start, chip, shape and SCI
+        pixels have to be the same). That exposure is as it was.
+    """
+    parameters = resolve(None, pars)
+    paths, notes = inputs.expand(files)
+    tasks = _with_masks(_plan(paths, parameters), masks)
+    from .process import apply_mask
+
+    return _carry_out("apply", apply_mask, tasks, parameters, notes)
 
 
 def _plan(paths, parameters):
     """Tasks for all inputs; nothing is written yet, and every fault is named."""
-    from .process import Task
+    from .task import Task
 
     faults, tasks = [], []
     for path in paths:
+        # Behind a symlink the file is flagged, and its mask lies beside the file.
+        file = Path(os.path.realpath(path)) if path.is_symlink() else path
         try:
-            exposure = inspect(path, parameters.any_detector)
+            exposure = inspect(file, parameters.any_detector)
             target = _target(exposure, parameters)
-            tasks.append(Task(exposure, target, parameters, _model_for(exposure, parameters)))
+            label = str(target if parameters.output_dir else path)
+            tasks.append(Task(label, exposure, target, parameters, _model_for(exposure, parameters)))
         except ExposureError as error:
             faults.append(str(error))
     if faults:
         raise ExposureError(" ".join(faults))
     _require_distinct_targets(tasks)
-    for model in {task.model for task in tasks}:
-        models.load(model)
     if parameters.output_dir:
-        _make_directory(Path(parameters.output_dir))
+        _make_directory(Path(parameters.output_dir).expanduser())
     _require_room(tasks)
     return tasks
 
@@ -126,23 +176,18 @@ def _model_for(exposure, parameters):
 def _target(exposure, parameters):
     """Where the flagged exposure goes."""
     if not parameters.output_dir:
-        _require_own_permissions(exposure, parameters)
+        saving.require_writable(exposure.path.parent, exposure.path if parameters.update_dq else None)
         return exposure.path
     target = Path(parameters.output_dir).expanduser() / exposure.path.name
     if os.path.realpath(target) == os.path.realpath(exposure.path):
-        raise ExposureError(f"{exposure.path} lies in the output_dir itself: give another, or none to flag in place.")
+        raise ExposureError(
+            f"{exposure.path} lies in the output_dir itself: give another, or none to flag in place."
+        )
     if target.exists():
         there = inspect(target, parameters.any_detector)
         if (there.rootname, there.expstart) != (exposure.rootname, exposure.expstart) or not there.provenance:
             raise ExposureError(f"{target} is there already and is not a result of this step: move it away.")
     return target
-
-
-def _require_own_permissions(exposure, parameters):
-    file = Path(os.path.realpath(exposure.path))
-    saving.require_writable(file.parent, file if parameters.update_dq else None)
-    if file.parent != exposure.path.parent and parameters.mask_file:
-        saving.require_writable(exposure.path.parent)
 
 
 def _require_distinct_targets(tasks):
@@ -151,44 +196,116 @@ def _require_distinct_targets(tasks):
         other = seen.setdefault(os.path.realpath(task.target), task)
         if other is not task:
             raise InputError(
-                f"{other.exposure.path} and {task.exposure.path} would both become {task.target}: "
+                f"{other.label} and {task.label} would both become {task.target}: "
                 "run them with different output_dirs."
             )
 
 
 def _make_directory(directory):
     try:
-        directory.expanduser().mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"output_dir {directory} cannot be made ({error.strerror}).") from error
-    saving.require_writable(directory.expanduser())
+    saving.require_writable(directory)
 
 
 def _require_room(tasks):
     """Room for what the run adds, and for the temporary copies it works on."""
+    from .runner import AT_A_TIME
+
     needed = {}
     for task in tasks:
         size = task.exposure.state.size
         added, working = needed.get(task.target.parent, (0, 0))
         # A mask takes about a twelfth of its exposure; a copy in output_dir stays.
         kept = size // 8 + (size if task.target != task.exposure.path else 0)
-        needed[task.target.parent] = (added + kept, max(working, _AT_A_TIME * size))
+        needed[task.target.parent] = (added + kept, max(working, AT_A_TIME * size))
     for directory, (added, working) in needed.items():
         saving.require_space(directory, added + working)
 
 
-def _log_start(log, parameters, tasks, notes):
+def _check_run(tasks, parameters):
+    """What can be refused before the first pixel is read."""
+    for model in {task.model for task in tasks}:
+        models.load(model)
+    flagged = [task.label for task in tasks if task.exposure.provenance.get("DEEPCR") == "COMPLETE"]
+    if parameters.rerun == "error" and flagged:
+        raise ExposureError(
+            f"{', '.join(flagged)}: flagged before, and rerun=error: undo that first, "
+            "or set rerun to redo or skip."
+        )
+
+
+def _with_masks(tasks, masks):
+    """The tasks with their mask files, found by name, or by rootname where given."""
+    from dataclasses import replace
+
+    from . import maskfile
+
+    if masks is None:
+        chosen = [task.exposure.path.with_name(maskfile.name_for(task.exposure.path)) for task in tasks]
+    else:
+        by_root = {maskfile.read_header(path).rootname: path for path in inputs.expand(masks)[0]}
+        chosen = [by_root.get(task.exposure.rootname) for task in tasks]
+    missing = [
+        task.label for task, mask in zip(tasks, chosen, strict=True) if mask is None or not mask.is_file()
+    ]
+    if missing:
+        raise InputError(f"There is no mask file for {', '.join(missing)}: name them, or put them beside.")
+    return [_as_recorded(replace(task, mask=mask), maskfile.read_header(mask)) for task, mask in
+            zip(tasks, chosen, strict=True)]  # fmt: skip
+
+
+def _as_recorded(task, header):
+    """The task with the parameters that the mask file was made with."""
+    from dataclasses import replace
+
+    recorded = {
+        "threshold": header.threshold,
+        "grow": header.grow,
+        "protect_saturated": header.protect_saturated,
+        "crbit": header.crbit,
+    }
+    return replace(task, parameters=replace(task.parameters, **recorded), model=header.model)
+
+
+def _carry_out(what, work, tasks, parameters, notes, executor=None):
+    """Run tasks with log and progress bar; the table, or the error that names who failed."""
+    from . import results
+
+    with RunLog(parameters.runfile) as log:
+        began = time.perf_counter()
+        _log_start(log, what, parameters, tasks, notes)
+        rows = _rows(work, tasks, parameters, log, executor)
+        failed = {row["filename"]: row["status"] for row in rows if row["status"].startswith("failed")}
+        log.info(
+            f"acs_deepcr_step {what} ended after {time.perf_counter() - began:.1f} s: "
+            f"{len(tasks) - len(failed)} exposures done, {len(failed)} failed"
+        )
+    table = results.table(rows)
+    if failed:
+        reasons = " ".join(f"{name}: {status.removeprefix('failed: ')}" for name, status in failed.items())
+        raise RunError(
+            f"{len(failed)} of {len(tasks)} exposures failed and are as they were. {reasons}", table
+        )
+    return table
+
+
+def _log_start(log, what, parameters, tasks, notes):
+    import numpy
     import torch
 
-    log.info(f"acs_deepcr_step {__version__}, PyTorch {torch.__version__}, NumPy {np.__version__}")
+    log.info(f"acs_deepcr_step {__version__} {what}, PyTorch {torch.__version__}, NumPy {numpy.__version__}")
     for line in parameters.describe():
         log.info(f"parameter {line}")
     for note in notes:
         log.info(note)
+    log.info(f"{len(tasks)} exposures")
+    if what != "run":
+        return
     for model in sorted({task.model for task in tasks}):
         info = models.load(model).info
         log.info(f"model {info.name}: {info.file}, SHA-256 {info.sha256}")
-    log.info(f"{len(tasks)} exposures")
     for task in tasks:
         for warning in task.exposure.warnings:
             log.warning(warning)
@@ -198,79 +315,37 @@ def _log_start(log, parameters, tasks, notes):
             log.warning(warning)
 
 
-def _execute(tasks, parameters, log):
-    """Run all tasks; rows by task, in the order of the tasks."""
+def _rows(work, tasks, parameters, log, executor):
+    """Rows of all tasks, in their order; failures among them."""
     from tqdm import tqdm
 
-    from .process import Stage, flag
+    from .runner import execute
 
-    stage, rows = Stage(), {}
+    rows = {}
     # disable=None: no bar where the output is not a terminal.
-    with (
-        tqdm(total=len(tasks), desc="deepCR", unit="exposure", disable=None if parameters.progress else True) as bar,
-        ThreadPoolExecutor(min(_AT_A_TIME, len(tasks))) as pool,
-    ):
-        try:
-            futures = {pool.submit(flag, task, stage): index for index, task in enumerate(tasks)}
-            for future in as_completed(futures):
-                index = futures[future]
-                rows[index] = _collected(future, tasks[index], log)
-                bar.update()
-        except BaseException:
-            stage.stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    quiet = None if parameters.progress else True
+    with tqdm(total=len(tasks), desc="deepCR", unit="exposure", disable=quiet) as bar:
+        for index, result in execute(work, tasks, parameters.workers, executor):
+            rows[index] = _collected(result, tasks[index], log)
+            bar.update()
     return [row for index in range(len(tasks)) for row in rows[index]]
 
 
-def _collected(future, task, log):
-    """Rows of a finished task; a failed one is reported and does not stop the others."""
-    try:
-        outcome = future.result()
-    except Exception as error:  # one exposure's failure, even an unforeseen one, is not the others'
-        if not isinstance(error, StepError):
-            error = ExposureError(f"unexpected {type(error).__name__}: {error}")
-        log.error(f"{task.exposure.path}: {error}")
-        return [_failed_row(task, chip, error) for chip in task.exposure.chips]
-    for note in outcome.notes:
-        log.info(note)
-    for warning in outcome.warnings:
+def _collected(result, task, log):
+    """Rows of a finished task; one that failed is reported and does not stop the others."""
+    from . import results
+
+    if isinstance(result, Exception):
+        # Even an unforeseen failure of one exposure is not the others'.
+        error = result if isinstance(result, StepError) else f"unexpected {type(result).__name__}: {result}"
+        log.error(f"{task.label}: {error}")
+        return [results.failed_row(task, chip, error) for chip in task.exposure.chips]
+    for warning in result.warnings:
         log.warning(warning)
-    for row in outcome.rows:
+    for row in result.rows:
         log.info(
-            f"{row['filename']}[SCI,{row['extver']}] {row['filter']} {row['exptime']:g} s: {row['n_flagged']} pixels "
-            f"flagged, fraction {row['fraction']:.5f}, {row['cr_rate']:.3f} hits/s/cm2, {row['seconds']:.1f} s"
+            f"{row['filename']}[SCI,{row['extver']}] {row['filter']} {row['exptime']:g} s: {row['status']}, "
+            f"{row['n_flagged']} pixels flagged, fraction {row['fraction']:.5f}, "
+            f"{row['cr_rate']:.3f} hits/s/cm2, {row['seconds']:.1f} s"
         )
-    return outcome.rows
-
-
-def _failed_row(task, chip, error):
-    return {
-        "filename": str(task.target),
-        "extver": chip.extver,
-        "filter": task.exposure.filter,
-        "exptime": chip.exptime,
-        "model": task.model,
-        "threshold": task.parameters.threshold,
-        "crbit": task.parameters.crbit,
-        "n_flagged": 0,
-        "fraction": np.nan,
-        "cr_rate": np.nan,
-        "status": f"failed: {error}",
-        "seconds": np.nan,
-    }
-
-
-def _finish(log, rows):
-    """The result table; the error at the end if exposures failed."""
-    table = Table([[row[name] for row in rows] for name, *_ in _COLUMNS], names=[c[0] for c in _COLUMNS])
-    for name, _, unit, form in _COLUMNS:
-        table[name].unit = unit
-        table[name].format = form
-    failed = {row["filename"]: row["status"] for row in rows if row["status"] != "done"}
-    done = len({row["filename"] for row in rows}) - len(failed)
-    log.info(f"{done} exposures done, {len(failed)} failed")
-    if failed:
-        reasons = " ".join(f"{name}: {status.removeprefix('failed: ')}" for name, status in failed.items())
-        raise RunError(f"{len(failed)} of {done + len(failed)} exposures failed and are as they were. {reasons}", table)
-    return table
+    return result.rows

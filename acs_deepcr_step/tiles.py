@@ -94,7 +94,8 @@ def take(image, rows, columns, tiling):
     """
     r = _reflected(rows, image.shape[0], tiling)
     c = _reflected(columns, image.shape[1], tiling)
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, and so a bad pixel
+    # What float32 cannot hold becomes infinite or NaN, and so a bad pixel.
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.array(image[r][:, c], dtype=np.float32, order="C")
 
 

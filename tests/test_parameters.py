@@ -54,6 +54,7 @@ def test_defaults_are_those_of_the_design():
         output_dir="",
         mask_file=True,
         update_dq=True,
+        rerun="redo",
         device="auto",
         precision="auto",
         workers=1,

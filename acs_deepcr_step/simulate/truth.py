@@ -1,7 +1,10 @@
 """What really is in a simulated exposure, and the exposure without its cosmic rays.
 
 A pixel counts as hit where the charge that cosmic rays left in it exceeds `LIMIT_SIGMA` times the noise
-that the pixel would have without them, and `LIMIT_ELECTRONS`.
+that the pixel would have without them, and `LIMIT_ELECTRONS`. The limit is a choice. With the published
+global network on `sparse` F814W exposures of 500 s, limits from 1.5 to 2.5 sigma move the true-positive
+rate at threshold 0.5 from 0.94 to 0.98 and the false-positive rate from 7e-4 to 1.0e-3: six in ten false
+positives are pixels that do hold some charge of a cosmic ray, below the limit.
 """
 
 from dataclasses import dataclass
@@ -10,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-LIMIT_SIGMA = 2.0
-LIMIT_ELECTRONS = 10.0
+LIMIT_SIGMA = 1.75
+LIMIT_ELECTRONS = 8.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,7 @@ class Pointing:
         self.rotation = _frame(ra, dec, orientation) @ old.T
 
     def moved(self, window, dx, dy, roll=0.0):
-        """The pointing that moves the stars by `dx`, `dy` pixels at the window centre, then rolls about it."""
+        """The pointing that moves the stars by `dx`, `dy` pixels at the window's centre, then rolls."""
         y, x = (0.5 * (n - 1) for n in window.shape)
         before, after = (_vector(*p) for p in self.wcs(window).all_pix2world([[x + dx, y + dy], [x, y]], 0))
         new = object.__new__(Pointing)

@@ -1,0 +1,228 @@
+"""What the step writes into headers, and how it knows its own flags again.
+
+The primary header tells of the last run (`DEEPCR`, `DCR...`); the mask file that
+`DCRMASK` names tells which pixels it flagged. Together they allow to take the
+flags back, whatever other programs did to the exposure in between.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__, fitsbytes, flags, maskfile, saving
+from .dq import CR_ASTRODRIZZLE
+from .errors import ExposureError
+
+__all__ = ["Earlier", "cards", "earlier_flags", "edits", "is_flagged", "take_back"]
+
+NO_MASK = "NONE"
+_COUNT = "DCRNPIX"
+_KEYWORDS = (
+    "DEEPCR", "DCRMODEL", "DCRHASH", "DCRTHRSH", "DCRGROW", "DCRBIT",
+    "DCRVERS", "DCRDATE", "DCRMASK", "DCRNEXP", "DCRRUN",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Flags that the step set in a file before.
+
+    Attributes
+    ----------
+    run : str
+        DCRRUN.
+    bit : int
+    planes : dict of int to ndarray of bool, or None
+        The pixels, by EXTVER. None: all that carry the bit, since there was no
+        mask file and nobody else had set it.
+    """
+
+    run: str
+    bit: int
+    planes: dict | None
+
+
+def cards(mask, mask_name):
+    """Return the cards of the primary header for a run.
+
+    Parameters
+    ----------
+    mask : maskfile.MaskFile
+    mask_name : str
+        Name of the mask file; empty for none.
+
+    Returns
+    -------
+    dict of str to (value, comment)
+    """
+    values = {
+        "DEEPCR": ("COMPLETE", "cosmic rays flagged by acs_deepcr_step"),
+        "DCRMODEL": (_ascii(mask.model)[-60:], "deepCR model"),
+        "DCRHASH": (mask.model_hash, "SHA-256 of the weights, first 16 digits"),
+        "DCRTHRSH": (mask.threshold, "probability threshold"),
+        "DCRGROW": (mask.grow, "growth of the flags in pixels"),
+        "DCRBIT": (mask.crbit, "DQ bit of the flags"),
+        "DCRVERS": (__version__, "version of acs_deepcr_step"),
+        "DCRDATE": (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC of this run"),
+        "DCRMASK": (_ascii(mask_name) or NO_MASK, "mask file"),
+        "DCRNEXP": (1, "exposures that the flags were decided from"),
+        "DCRRUN": (mask.run, "identifies these flags"),
+    }
+    return {key: values[key] for key in _KEYWORDS}
+
+
+def _ascii(text):
+    return text.encode("ascii", "replace").decode()
+
+
+def edits(current, primary_cards, history, arrays, counts=None):
+    """Return the new headers and DQ arrays of an exposure.
+
+    Parameters
+    ----------
+    current : exposure.Exposure
+    primary_cards : dict
+        From `cards`; empty to remove them all.
+    history : str
+    arrays : dict of int to ndarray
+        DQ arrays as stored, by HDU.
+    counts : dict of int to int, optional
+        Flagged pixels by HDU; None removes the card.
+
+    Returns
+    -------
+    dict of int to saving.Edit
+    """
+    with open(current.path, "rb") as file:
+
+        def read(start, end):
+            file.seek(start)
+            return file.read(end - start)
+
+        span = current.spans[0]
+        primary = fitsbytes.edited_header(
+            read(span.header, span.data), primary_cards, remove=_KEYWORDS, history=history
+        )
+        result = {0: saving.Edit(fitsbytes.with_checksum(primary, read(span.data, span.end)))}
+        for index, dq in arrays.items():
+            span = current.spans[index]
+            count = {_COUNT: (counts[index], "pixels flagged by deepCR")} if counts else {}
+            header = fitsbytes.edited_header(read(span.header, span.data), count, remove=(_COUNT,))
+            result[index] = saving.Edit(fitsbytes.with_checksum(header, fitsbytes.padded(dq)), dq)
+    return result
+
+
+def is_flagged(current):
+    """Return whether an exposure carries flags of the step."""
+    return current.provenance.get("DEEPCR") == "COMPLETE"
+
+
+def earlier_flags(current):
+    """Return the flags that an earlier run of the step left in a file.
+
+    Parameters
+    ----------
+    current : exposure.Exposure
+
+    Returns
+    -------
+    Earlier or None
+        None if the file carries none.
+
+    Raises
+    ------
+    ExposureError
+        If the mask file that records them is missing, damaged or of another run.
+    """
+    if not is_flagged(current):
+        return None
+    run, bit, name = (current.provenance.get(key) for key in ("DCRRUN", "DCRBIT", "DCRMASK"))
+    if not isinstance(bit, int) or not isinstance(name, str):
+        raise ExposureError(
+            f"{current.path} was flagged before, but DCRBIT or DCRMASK is missing in its header: "
+            "fetch the exposure anew."
+        )
+    if name == NO_MASK:
+        return Earlier(str(run), bit, None)
+    path = mask_path(current)
+    mask = maskfile.read(path)
+    if mask.run == run:
+        return Earlier(mask.run, mask.crbit, {c.extver: flags.ours(c.plane) for c in mask.chips})
+    if mask.previous_run == run:  # a run was killed between writing the mask and the exposure
+        planes = {c.extver: (c.plane & flags.PREVIOUS) != 0 for c in mask.chips}
+        return Earlier(mask.previous_run, mask.previous_bit, planes)
+    raise ExposureError(
+        f"{current.path} was flagged in run {run}, but {path.name} is of run {mask.run}, "
+        "so its flags cannot be told from those of others: put the right mask file beside it, "
+        "or fetch the exposure anew."
+    )
+
+
+def mask_path(current):
+    """Return where the mask file of a flagged exposure is, or should be.
+
+    Parameters
+    ----------
+    current : exposure.Exposure
+
+    Returns
+    -------
+    pathlib.Path
+        By the exposure's name now, else by the name its header records; always
+        in the exposure's own directory.
+    """
+    usual = current.path.with_name(maskfile.name_for(current.path))
+    if usual.exists():
+        return usual
+    # Only the last part of the name counts: a header leads nowhere else.
+    name = Path(str(current.provenance.get("DCRMASK", "")).replace("\\", "/")).name
+    return current.path.with_name(name) if name and name != NO_MASK else usual
+
+
+def take_back(dq, earlier, chip):
+    """Clear the bits that an earlier run set, in place.
+
+    Parameters
+    ----------
+    dq : ndarray, (R, C)
+        As stored.
+    earlier : Earlier or None
+    chip : exposure.Chip
+
+    Raises
+    ------
+    ExposureError
+        If our flags cannot be told from those of others.
+
+    Notes
+    -----
+    AstroDrizzle's ``resetbits`` clears bit 4096 wholesale before it sets flags of
+    its own. So where one of our pixels has lost that bit, all have, and those that
+    carry it now are AstroDrizzle's and stay.
+    """
+    if earlier is None:
+        return
+    clear = dq.dtype.type(~earlier.bit)
+    if earlier.planes is None:
+        carrying = int(np.count_nonzero(dq & earlier.bit))
+        if chip.dq_count is not None and carrying not in (0, chip.dq_count):
+            raise ExposureError(
+                f"[DQ,{chip.extver}] carries bit {earlier.bit} on {carrying} pixels where the step, "
+                f"which wrote no mask file, set {chip.dq_count}: another program changed them, "
+                "so ours cannot be taken back."
+            )
+        dq &= clear
+        return
+    own = earlier.planes.get(chip.extver)
+    if own is None or own.shape != dq.shape:
+        raise ExposureError(f"The mask file holds no flags of shape {dq.shape} for [SCI,{chip.extver}].")
+    if earlier.bit == CR_ASTRODRIZZLE and not carries_all(dq, own, earlier.bit):
+        return
+    dq[own] &= clear
+
+
+def carries_all(dq, pixels, bit):
+    """Return whether all of these pixels carry a bit."""
+    return bool((dq[pixels] & bit).all())

@@ -1,0 +1,71 @@
+"""Whether an exposure that was flagged before can be left as it is."""
+
+import hashlib
+import time
+
+from . import exposure, flags, maskfile, provenance, results
+
+__all__ = ["is_up_to_date"]
+
+
+def is_up_to_date(task, known, info, precision, outcome):
+    """Return whether an exposure carries just what this run would give it.
+
+    Parameters
+    ----------
+    task : task.Task
+    known : maskfile.MaskFile or None
+        The mask file that is there.
+    info : models.ModelInfo
+        Of the model of this run.
+    precision : str
+        Of this run, never ``auto``.
+    outcome : task.Outcome
+        Gets the rows if it does, else a warning that says why not.
+
+    Returns
+    -------
+    bool
+    """
+    if not task.target.exists():
+        return False
+    there = exposure.inspect(task.target, task.parameters.any_detector)
+    if task.parameters.update_dq and not provenance.is_flagged(there):
+        return False
+    changes = _changes(task, there, known, (info, precision), outcome)
+    if changes:
+        outcome.rows.clear()
+        outcome.warnings.append(f"{task.label}: flagged before, but {changes}: it is done anew.")
+    return not changes
+
+
+def _changes(task, there, known, network, outcome):
+    """What keeps a run from being skipped, in words; appends rows on the way."""
+    if known is None:
+        return "its mask file is missing"
+    if not _same_parameters(task, known, *network):
+        return "with other parameters"
+    if task.parameters.update_dq and known.run != there.provenance.get("DCRRUN"):
+        return "its mask file is of another run"
+    for chip in there.chips:
+        began = time.perf_counter()
+        digest = hashlib.sha256(exposure.read_raw(there, chip)).hexdigest()
+        if not maskfile.same_exposure(known, there, chip, digest):
+            return "its SCI pixels are others"
+        dq = exposure.read_dq(there, chip)
+        plane = known.chip(chip.extver).plane
+        own = flags.ours(plane)
+        if task.parameters.update_dq:
+            if not provenance.carries_all(dq, own, known.crbit):
+                return f"another program cleared bit {known.crbit}"
+            dq[own] &= dq.dtype.type(~known.crbit)
+        row = results.row(task, there, chip, plane, exposure.is_good(dq))
+        outcome.rows.append({**row, "status": "skipped", "seconds": time.perf_counter() - began})
+    return ""
+
+
+def _same_parameters(task, known, info, precision):
+    names = ("threshold", "grow", "protect_saturated", "crbit")
+    return (known.model_hash, known.precision) == (info.sha256[:16], precision) and all(
+        getattr(known, name) == getattr(task.parameters, name) for name in names
+    )

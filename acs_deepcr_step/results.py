@@ -1,0 +1,89 @@
+"""The result table: a row per chip."""
+
+import math
+
+import numpy as np
+from astropy.table import Table
+
+from . import flags
+
+__all__ = ["failed_row", "row", "table"]
+
+# Name, unit, format.
+_COLUMNS = (
+    ("filename", None, None),
+    ("extver", None, None),
+    ("filter", None, None),
+    ("exptime", "s", ".1f"),
+    ("model", None, None),
+    ("threshold", None, ".3g"),
+    ("crbit", None, None),
+    ("n_flagged", None, None),
+    ("fraction", None, ".5f"),
+    ("cr_rate", "1 / (cm2 s)", ".3f"),
+    ("status", None, None),
+    ("seconds", "s", ".2f"),
+)
+
+
+def row(task, current, chip, plane, good):
+    """Return a chip's row, but for its seconds.
+
+    Parameters
+    ----------
+    task : task.Task
+    current : exposure.Exposure
+    chip : exposure.Chip
+    plane : ndarray, (R, C), uint8
+        Reasons, see `flags`.
+    good : ndarray, (R, C), bool
+        Where DQ was 0 before the step.
+
+    Returns
+    -------
+    dict
+    """
+    flagged = (plane & flags.FLAGGED) != 0
+    n_flagged, n_good = int(np.count_nonzero(flagged)), int(np.count_nonzero(good))
+    area = current.pixel_area * flagged.size
+    return {
+        "filename": task.label,
+        "extver": chip.extver,
+        "filter": current.filter,
+        "exptime": chip.exptime,
+        "model": task.model,
+        "threshold": task.parameters.threshold,
+        "crbit": task.parameters.crbit,
+        "n_flagged": n_flagged,
+        "fraction": np.count_nonzero(flagged & good) / n_good if n_good else math.nan,
+        "cr_rate": flags.count_groups(flagged) / (chip.exptime * area),
+        "status": "done",
+    }
+
+
+def failed_row(task, chip, error):
+    """Return the row of a chip whose exposure failed, and why."""
+    return {
+        "filename": task.label,
+        "extver": chip.extver,
+        "filter": task.exposure.filter,
+        "exptime": chip.exptime,
+        "model": task.model,
+        "threshold": task.parameters.threshold,
+        "crbit": task.parameters.crbit,
+        "n_flagged": 0,
+        "fraction": math.nan,
+        "cr_rate": math.nan,
+        "status": f"failed: {error}",
+        "seconds": math.nan,
+    }
+
+
+def table(rows):
+    """Return rows as an `astropy.table.Table` with units and formats."""
+    names = [name for name, *_ in _COLUMNS]
+    result = Table([[row[name] for row in rows] for name in names], names=names)
+    for name, unit, form in _COLUMNS:
+        result[name].unit = unit
+        result[name].format = form
+    return result

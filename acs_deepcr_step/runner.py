@@ -1,0 +1,133 @@
+"""Tasks over threads, processes or machines; results as they come.
+
+By default two exposures are in hand at a time: the network works on one while the
+other is read or written. With `workers` each process of this machine has one
+exposure; with an executor of the user's, whatever that gives.
+"""
+
+import multiprocessing
+import os
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+
+from .task import Cancelled, Stage
+
+__all__ = ["execute"]
+
+# One exposure is read or written while the network works on another; more would
+# only take memory.
+AT_A_TIME = 2
+
+# A worker that dies takes the exposure it had in hand with it; that exposure gets
+# further chances, since it may not be to blame.
+_ATTEMPTS = 3
+
+
+def execute(work, tasks, workers=1, executor=None):
+    """Run `work` on every task.
+
+    Parameters
+    ----------
+    work : callable
+        Takes a task, and optionally a `Stage`; importable by other processes.
+    tasks : list of task.Task
+    workers : int
+        Processes on this machine; with `executor`, how many tasks one machine
+        has at a time, among which its cores are divided.
+    executor : concurrent.futures.Executor, optional
+
+    Yields
+    ------
+    index : int
+        Of the task.
+    result : task.Outcome or Exception
+        As they come.
+    """
+    if executor is not None:
+        yield from _submitted(executor, work, _for_elsewhere(tasks, workers if workers > 1 else 0))
+    elif workers > 1:
+        yield from _in_processes(work, _for_elsewhere(tasks, workers), workers)
+    else:
+        yield from _in_threads(work, tasks)
+
+
+def _for_elsewhere(tasks, sharers):
+    threads = max(1, _cores() // sharers) if sharers else 0
+    return [replace(task.absolute(), threads=threads) for task in tasks]
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _results(futures):
+    """Yield (index, outcome or error) as futures end; a dead worker's error is raised."""
+    for future in as_completed(futures):
+        error = future.exception()
+        if isinstance(error, BrokenProcessPool) or (error and not isinstance(error, Exception)):
+            raise error
+        yield futures[future], error or future.result()
+
+
+def _in_threads(work, tasks):
+    stage = Stage()
+    with ThreadPoolExecutor(min(AT_A_TIME, len(tasks)), thread_name_prefix="acs_deepcr_step") as pool:
+        try:
+            yield from _results({pool.submit(work, task, stage): i for i, task in enumerate(tasks)})
+        finally:
+            # Also when the caller is interrupted: what is in hand ends soon.
+            stage.stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submitted(executor, work, tasks):
+    futures = {executor.submit(work, task): index for index, task in enumerate(tasks)}
+    try:
+        yield from _results(futures)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+_stage = None  # of a worker process
+
+
+def _begin_worker(stop):
+    global _stage
+    _stage = Stage(stop)
+
+
+def _in_worker(work, task):
+    try:
+        return work(task, _stage)
+    except (Cancelled, KeyboardInterrupt) as end:
+        raise RuntimeError("interrupted") from end
+
+
+def _in_processes(work, tasks, workers):
+    left, attempts = dict(enumerate(tasks)), [0] * len(tasks)
+    context = multiprocessing.get_context("spawn")  # forked threads of PyTorch hang
+    while left:
+        stop = context.Event()
+        pool = ProcessPoolExecutor(min(workers, len(left)), context, _begin_worker, (stop,))
+        try:
+            futures = {pool.submit(_in_worker, work, task): index for index, task in left.items()}
+            for index, result in _results(futures):
+                del left[index]
+                yield index, result
+        except BrokenProcessPool as error:
+            for index in list(left):
+                attempts[index] += 1
+                if attempts[index] == _ATTEMPTS:
+                    del left[index]
+                    yield index, _died(error)
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _died(error):
+    return BrokenExecutor(
+        f"worker processes died {_ATTEMPTS} times while it was in hand or waiting ({error})"
+    )

@@ -1,0 +1,95 @@
+"""What travels to a worker and what comes back."""
+
+import os
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from . import maskfile
+from .exposure import Exposure
+from .parameters import Parameters
+
+__all__ = ["Cancelled", "Outcome", "Stage", "Task"]
+
+
+class Cancelled(BaseException):
+    """The run was interrupted; this exposure is as it was."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One exposure to work on.
+
+    Attributes
+    ----------
+    label : str
+        The exposure as the user named it.
+    exposure : Exposure
+        As inspected before the run.
+    target : pathlib.Path
+        The exposure's own path, or its copy in the output directory.
+    parameters : Parameters
+    model : str
+        Name or path, never ``auto``.
+    threads : int
+        Tiles at a time; 0 for PyTorch's own number of threads.
+    mask : pathlib.Path, optional
+        For `apply_mask`: the mask file made elsewhere.
+    """
+
+    label: str
+    exposure: Exposure
+    target: Path
+    parameters: Parameters
+    model: str
+    threads: int = 0
+    mask: Path | None = None
+
+    @property
+    def mask_path(self):
+        """Where the mask file goes: beside the target."""
+        return self.target.with_name(maskfile.name_for(self.target))
+
+    def absolute(self):
+        """Return the same task with absolute paths, for processes elsewhere."""
+        return replace(
+            self,
+            exposure=replace(self.exposure, path=Path(os.path.abspath(self.exposure.path))),
+            target=Path(os.path.abspath(self.target)),
+            mask=self.mask and Path(os.path.abspath(self.mask)),
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes
+    ----------
+    rows : list of dict
+        A row of the result table per chip.
+    warnings : list of str
+        For the user.
+    """
+
+    rows: list
+    warnings: list = field(default_factory=list)
+
+
+class Stage:
+    """What the tasks of one process share: the network's turn, and the way to stop.
+
+    Parameters
+    ----------
+    stop : object with ``is_set`` and ``set``, optional
+        An event of threads or of processes.
+    """
+
+    def __init__(self, stop=None):
+        self.network = threading.Lock()
+        self.stop = stop or threading.Event()
+
+    def check(self, _tiles=0):
+        """Raise `Cancelled` if the run is to end."""
+        if self.stop.is_set():
+            raise Cancelled
