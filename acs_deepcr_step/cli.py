@@ -5,16 +5,17 @@ their values are checked where those of parameter files and keywords are.
 Everything heavy is imported by the subcommand that needs it.
 
 Exit status: 0 all well; 1 an exposure failed (the others are finished); 2 the
-call cannot be carried out, and nothing was changed.
+call cannot be carried out, and nothing was changed; 130 interrupted.
 """
 
 import argparse
+import contextlib
 import sys
 import warnings
 
 from . import __version__
 from .errors import ParameterError, RunError, StepError, StepWarning
-from .parameters import cfg_text, specification
+from .parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
 
 PROG = "acs-deepcr"
 DEMO_DIR = "acs_deepcr_demo"
@@ -52,6 +53,10 @@ def main(argv=None):
             return _complain(error, 1)
         except (StepError, OSError) as error:
             return _complain(error, 2)
+        except KeyboardInterrupt:
+            return _complain(
+                "interrupted: finished exposures stay finished, the others are as they were", 130
+            )
     return 0
 
 
@@ -74,6 +79,8 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for name, function, add_arguments, text in (
         ("run", _run, _run_arguments, "flag the cosmic rays of exposures"),
+        ("undo", _undo, _undo_arguments, "take the flags back: DQ as before, bit for bit"),
+        ("apply", _apply, _apply_arguments, "set the flags of mask files that were made elsewhere"),
         ("pars", _pars, _pars_arguments, "print a parameter file with all defaults"),
         ("models", _models, None, "list the published models"),
         (
@@ -100,8 +107,33 @@ def _run_arguments(command):
         "files", nargs="*", metavar="FILES", help=f"{files.help}; may stand in --cfg instead"
     )
     command.add_argument("--cfg", metavar="FILE", help="Parameter file ('acs-deepcr pars' prints one)")
+    command.add_argument(
+        "--dask", metavar="ADDRESS", help="Use the workers of this Dask scheduler, e.g. tcp://host:8786"
+    )
     for option in options:
         if option is not files:
+            _add_option(command, option)
+
+
+def _undo_arguments(command):
+    command.add_argument("files", nargs="+", metavar="FILES", help="Exposures that carry flags of the step")
+    _add_options(command, UNDO_PARAMETERS)
+
+
+def _apply_arguments(command):
+    command.add_argument("files", nargs="+", metavar="FILES", help="Exposures")
+    command.add_argument(
+        "--masks",
+        nargs="+",
+        metavar="MASKS",
+        help="Mask files, in any order (default: <root>_<suffix>_deepcr.fits beside each exposure)",
+    )
+    _add_options(command, APPLY_PARAMETERS)
+
+
+def _add_options(command, names):
+    for option in specification():
+        if option.name in names:
             _add_option(command, option)
 
 
@@ -117,16 +149,54 @@ def _add_option(command, option):
     command.add_argument(flag, dest=option.name, default=argparse.SUPPRESS, help=text, **action)
 
 
-def _run(arguments):
+def _given(arguments):
+    """The parameters of the step among the arguments."""
     names = {option.name for option in specification()}
-    given = {name: value for name, value in vars(arguments).items() if name in names}
+    return {name: value for name, value in vars(arguments).items() if name in names}
+
+
+def _run(arguments):
     if not arguments.files and not arguments.cfg:
         raise ParameterError(
             "run needs FILES, e.g. '*_flc.fits', or --cfg with a parameter file that names them."
         )
     from .step import run
 
-    _print_table(run(arguments.files or None, configobj=arguments.cfg, **given))
+    with _executor(arguments.dask) as executor:
+        table = run(arguments.files or None, configobj=arguments.cfg, executor=executor, **_given(arguments))
+    _print_table(table)
+
+
+@contextlib.contextmanager
+def _executor(address):
+    """The executor of a running Dask cluster, or None."""
+    if address is None:
+        yield None
+        return
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise ParameterError(
+            "--dask needs Dask: install it with pip install 'acs_deepcr_step[dask]'."
+        ) from None
+    try:
+        client = Client(address, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"--dask {address}: no Dask scheduler answers there ({error}).") from error
+    with client:
+        yield client.get_executor()
+
+
+def _undo(arguments):
+    from .step import undo
+
+    _print_table(undo(arguments.files, **_given(arguments)))
+
+
+def _apply(arguments):
+    from .step import apply
+
+    _print_table(apply(arguments.files, arguments.masks, **_given(arguments)))
 
 
 def _print_table(table):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from . import fitsbytes
 from .errors import ExposureError
 from .saving import atomic
 
@@ -172,6 +173,9 @@ def read(path):
     """
     path = Path(path)
     with _opened(path) as hdus:
+        # Every HDU of ours sums to all ones, and so does the whole file.
+        if fitsbytes.ones_complement(path.read_bytes()) != 0xFFFFFFFF:
+            raise ValueError("it is damaged: its checksum is wrong")
         header = _header(hdus)
         return replace(header, chips=_chips(hdus))
 

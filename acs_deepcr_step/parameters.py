@@ -17,6 +17,10 @@ from .options import TASK, TASK_KEY, check, nearest, shown, specification
 
 __all__ = ["Parameters", "cfg_text", "resolve", "specification"]
 
+# The parameters that matter where nothing is decided anew.
+UNDO_PARAMETERS = ("runfile", "workers", "progress")
+APPLY_PARAMETERS = (*UNDO_PARAMETERS, "output_dir")
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -55,6 +59,33 @@ class Parameters:
             place = f"{option.section}/{option.name}" if option.section else option.name
             lines.append(f"{place} = {_as_text(option, getattr(self, option.name))}")
         return lines
+
+
+def resolve_some(names, given):
+    """Make a set of parameters of which only some can be given.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Those that can.
+    given : mapping
+        By name.
+
+    Returns
+    -------
+    Parameters
+        Any detector is allowed: these calls change no more than `run` did.
+
+    Raises
+    ------
+    ParameterError
+    """
+    surplus = [name for name in given if name not in names]
+    if surplus:
+        raise ParameterError(
+            f"{', '.join(surplus)}: not a parameter of this call; it takes {', '.join(names)}."
+        )
+    return resolve(None, {**given, "any_detector": True})
 
 
 def resolve(configobj=None, overrides=None):

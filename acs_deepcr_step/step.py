@@ -8,7 +8,7 @@ from pathlib import Path
 from . import __version__, handoff, inputs, models, saving
 from .errors import ExposureError, InputError, ParameterError, RunError, StepError
 from .exposure import inspect
-from .parameters import resolve
+from .parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
 from .runlog import RunLog
 
 # What works on pixels loads PyTorch, so it is imported where work begins: TEAL
@@ -66,7 +66,7 @@ def run(input=None, configobj=None, *, executor=None, **pars):
         raise ParameterError("mask_file=no and update_dq=no together leave nothing to write: set one to yes.")
     paths, notes = inputs.expand(parameters.input if input is None else input)
     tasks = _plan(paths, parameters)
-    _check_run(tasks, parameters)
+    _check_run(tasks, parameters, executor)
     from .process import flag
 
     return _carry_out("run", flag, tasks, parameters, notes, executor=executor)
@@ -80,7 +80,7 @@ def undo(input, **pars):
     input : str, path-like, or list of these
         As for `run`.
     **pars
-        Of the parameters of `run`: runfile, any_detector, progress.
+        Of the parameters of `run`: runfile, workers, progress.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def undo(input, **pars):
     What AstroDrizzle, TweakReg or acsrej wrote meanwhile stays. The mask file
     stays too: a later `run` reuses its probabilities.
     """
-    parameters = resolve(None, pars)
+    parameters = resolve_some(UNDO_PARAMETERS, pars)
     paths, notes = inputs.expand(input)
     tasks = _plan(paths, parameters)
     from .revert import undo as work
@@ -120,7 +120,7 @@ def apply(files, masks=None, **pars):
         Mask files, in any order. Default: ``<root>_<suffix>_deepcr.fits`` beside
         each exposure.
     **pars
-        Of the parameters of `run`: runfile, any_detector, progress, output_dir.
+        Of the parameters of `run`: runfile, workers, progress, output_dir.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def apply(files, masks=None, **pars):
         If a mask is not of its exposure (rootname, start, chip, shape and SCI
         pixels have to be the same). That exposure is as it was.
     """
-    parameters = resolve(None, pars)
+    parameters = resolve_some(APPLY_PARAMETERS, pars)
     paths, notes = inputs.expand(files)
     tasks = _with_masks(_plan(paths, parameters), masks)
     from .process import apply_mask
@@ -196,7 +196,7 @@ def _require_distinct_targets(tasks):
         other = seen.setdefault(os.path.realpath(task.target), task)
         if other is not task:
             raise InputError(
-                f"{other.label} and {task.label} would both become {task.target}: "
+                f"{other.exposure.path} and {task.exposure.path} would both become {task.target}: "
                 "run them with different output_dirs."
             )
 
@@ -224,10 +224,14 @@ def _require_room(tasks):
         saving.require_space(directory, added + working)
 
 
-def _check_run(tasks, parameters):
+def _check_run(tasks, parameters, executor):
     """What can be refused before the first pixel is read."""
+    from .detect import Detector
+
+    # The workers of an executor may have devices that this process has not.
+    device = parameters.device if executor is None else "cpu"
     for model in {task.model for task in tasks}:
-        models.load(model)
+        Detector(model, precision=parameters.precision, device=device)
     flagged = [task.label for task in tasks if task.exposure.provenance.get("DEEPCR") == "COMPLETE"]
     if parameters.rerun == "error" and flagged:
         raise ExposureError(

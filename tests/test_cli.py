@@ -37,7 +37,7 @@ def received(monkeypatch):
     """Stand in for the step itself; collect what it is called with."""
     calls = []
 
-    def run(input=None, configobj=None, **pars):
+    def run(input=None, configobj=None, executor=None, **pars):
         calls.append((input, resolve(configobj, pars)))
         return Table({"filename": ["a_flc.fits"], "status": ["done"]})
 
@@ -197,3 +197,31 @@ def test_every_dependency_is_constrained():
         line.partition("=")[0].partition(">")[0].strip().lower().replace("-", "_") for line in wanted.split()
     }
     assert names and names <= pinned
+
+
+def test_undo_and_apply_carry_flags_there_and_back(call, tmp_path):
+    from acs_deepcr_step import simulate
+
+    (exposure,) = simulate.association(tmp_path, n=1, shape=(64, 64), chips=1, seed=5)
+    before = exposure.read_bytes()
+    assert call("run", exposure, "--no-update-dq", "--no-progress")[0] == 0
+    assert exposure.read_bytes() == before
+    status, out, _ = call("apply", exposure, "--masks", tmp_path / "*_deepcr.fits")
+    assert status == 0 and "done" in out and exposure.read_bytes() != before
+    status, out, _ = call("undo", exposure)
+    assert status == 0 and "undone" in out
+
+
+@pytest.mark.parametrize("command", ["undo", "apply"])
+def test_undo_and_apply_of_nothing_are_bad_calls(call, command):
+    status, _, err = call(command, "missing_flc.fits")
+    assert status == 2 and one_line(err) and "missing_flc.fits" in err
+
+
+def test_an_interrupt_ends_with_130_and_one_line(call, monkeypatch):
+    def run(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("acs_deepcr_step.step.run", run)
+    status, _, err = call("run", "a_flc.fits")
+    assert status == 130 and one_line(err) and "interrupted" in err

@@ -1,0 +1,179 @@
+"""The demonstration: three simulated exposures, flagged and drizzled, and one picture.
+
+Everything lies in one directory. Its exposures are in ``flagged`` (the step's own work), ``unflagged`` (as they came)
+and ``clean`` (their twins without cosmic rays), each with what AstroDrizzle made of them and its logs.
+"""
+
+import contextlib
+import importlib.util
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from . import dq, handoff
+from .errors import InputError, StepError
+
+PICTURE = "acs_deepcr_demo.png"
+_MARKER = "made_by_acs_deepcr_demo.txt"
+_FLAGGED, _UNFLAGGED, _CLEAN, _CLEAN_UNFLAGGED = "flagged", "unflagged", "clean", "clean_unflagged"
+_OURS = (PICTURE, _FLAGGED, _UNFLAGGED, _CLEAN, _CLEAN_UNFLAGGED)
+_SCENE = {"n": 3, "shape": (1024, 1024), "chips": 1, "exptime": 1000.0, "field": "galaxies", "seed": 5}
+_CRBIT = dq.CR_ACSREJ
+_CENTRE, _HALF = (430, 520), 100  # the piece of sky: column and row in the first exposure, half its width
+
+
+def main(outdir):
+    """Simulate, flag and drizzle three exposures, print two tables and draw a picture.
+
+    Parameters
+    ----------
+    outdir : str or Path
+        Directory for everything: a new or empty one, or that of an earlier demonstration, which is replaced.
+
+    Returns
+    -------
+    Path
+        The picture.
+
+    Raises
+    ------
+    InputError
+        If the directory holds other things.
+    StepError
+        If matplotlib is missing.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise StepError("The demonstration draws with matplotlib, which is missing: pip install matplotlib.")
+    outdir = _prepared(Path(outdir))
+    from . import simulate
+    from .simulate import residual
+    from .step import run
+
+    print(f"Simulating three dithered exposures in {outdir} ...", flush=True)
+    raw = simulate.association(outdir / _UNFLAGGED, **_SCENE)
+    (outdir / _FLAGGED).mkdir()
+    for path in (outdir / _UNFLAGGED).iterdir():
+        shutil.copy(path, outdir / _FLAGGED)
+    files = [outdir / _FLAGGED / path.name for path in raw]
+    table = run(files, runfile=str(outdir / _FLAGGED / "acs_deepcr_step.log"), crbit=_CRBIT)
+    table["filename"] = [Path(name).name for name in table["filename"]]
+    print("\n".join(table.pformat(max_lines=-1, max_width=-1)), flush=True)
+    twins = {
+        _CLEAN: [residual.twin(path, outdir / _CLEAN, _CRBIT) for path in files],
+        _CLEAN_UNFLAGGED: [residual.twin(path, outdir / _CLEAN_UNFLAGGED) for path in raw],
+    }
+    products = {}
+    print("Drizzling ...", end="", flush=True)
+    for name, exposures in {_UNFLAGGED: raw, _FLAGGED: files, **twins}.items():
+        print(f" {name}", end="", flush=True)
+        products[name] = _drizzle(exposures)
+    print()
+    _print_residuals(products, raw)
+    picture = outdir / PICTURE
+    _draw(picture, files[0], products[_UNFLAGGED], products[_FLAGGED])
+    print(f"The picture: {picture}")
+    return picture
+
+
+def _prepared(outdir):
+    """The directory, free of an earlier demonstration."""
+    if outdir.exists() and not outdir.is_dir():
+        raise InputError(f"{outdir} is not a directory: give another one to the demonstration.")
+    outdir.mkdir(parents=True, exist_ok=True)
+    if any(outdir.iterdir()) and not (outdir / _MARKER).is_file():
+        raise InputError(f"{outdir} holds other things: give the demonstration a new or empty directory.")
+    (outdir / _MARKER).write_text("The next demonstration in this directory replaces: " + ", ".join(_OURS) + "\n")
+    for name in _OURS:
+        if (outdir / name).is_dir():
+            shutil.rmtree(outdir / name)
+        else:
+            (outdir / name).unlink(missing_ok=True)
+    return outdir.resolve()
+
+
+def _drizzle(exposures):
+    """Drizzle exposures as `drizzle_kwargs` says; AstroDrizzle talks to a file beside them."""
+    from .simulate.residual import read_product
+
+    directory = exposures[0].parent
+    with (
+        open(directory / "astrodrizzle_terminal.log", "w", encoding="utf-8") as log,
+        contextlib.chdir(directory),
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        from drizzlepac.astrodrizzle import AstroDrizzle
+
+        AstroDrizzle([path.name for path in exposures], output=directory.name, **handoff.drizzle_kwargs())
+    return read_product(directory / f"{directory.name}_drc_sci.fits", exposures)
+
+
+def _print_residuals(products, exposures):
+    """The table of what cosmic rays left in the products."""
+    from .simulate.residual import LIMIT_SIGMA, flux, near_full_pixels
+
+    full = near_full_pixels(products[_UNFLAGGED], exposures)
+    pairs = {"no rejection": (_UNFLAGGED, _CLEAN_UNFLAGGED), "after the step": (_FLAGGED, _CLEAN)}
+    rows = []
+    for name, (product, clean) in pairs.items():
+        pair = products[product], products[clean]
+        rows.append((name, flux(*pair), flux(*pair, full)))
+    print(f"Cosmic-ray flux above {LIMIT_SIGMA:g} sigma in the drizzled image, against its twin without cosmic rays:")
+    print(f"{'':16}{'everywhere':>24}{'but near full wells':>28}")
+    for name, *fluxes in rows:
+        cells = (f"{f:,.0f} e- ({100 * f / whole:.3f} %)" for f, whole in zip(fluxes, rows[0][1:], strict=True))
+        print(f"{name:16}{next(cells):>24}{next(cells):>28}")
+
+
+def _draw(picture, path, unflagged, flagged):
+    """The same piece of sky four times, on the pixels of the first exposure."""
+    from astropy.io import fits
+    from astropy.wcs import WCS
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import AsinhNorm
+    from matplotlib.figure import Figure
+
+    window = tuple(slice(c - _HALF, c + _HALF) for c in _CENTRE[::-1])
+    with fits.open(path, memmap=False) as hdus:
+        header, exptime = hdus["SCI", 1].header, hdus[0].header["EXPTIME"]
+        exposure = (hdus["SCI", 1].data[window] - header["MDRIZSKY"]) / exptime
+        flags = (hdus["DQ", 1].data[window] & _CRBIT) != 0
+        wcs = WCS(header, fix=False)
+    rows, columns = np.mgrid[window]
+    sky = wcs.all_pix2world(columns.ravel(), rows.ravel(), 0)
+    drizzled = [_resampled(product, sky).reshape(rows.shape) for product in (unflagged, flagged)]
+    noise = 1.4826 * np.median(abs(exposure - np.median(exposure)))
+    level = np.median(exposure)
+    norm = AsinhNorm(linear_width=5 * noise, vmin=level - 4 * noise, vmax=level + 100 * noise)
+    panels = (
+        (f"One exposure of {exptime:.0f} s", exposure),
+        ("The same, flagged pixels in red", exposure),
+        ("Three exposures drizzled, no rejection", drizzled[0]),
+        ("Three exposures drizzled after the step", drizzled[1]),
+    )
+    figure = Figure(figsize=(9, 9.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    for number, (title, image) in enumerate(panels):
+        axes = figure.add_subplot(2, 2, number + 1)
+        axes.imshow(image, origin="lower", norm=norm, cmap="gray", interpolation="nearest")
+        axes.set(title=title, xticks=[], yticks=[])
+        if number == 1:
+            red = np.zeros((*flags.shape, 4))
+            red[flags] = (1, 0.15, 0.1, 1)
+            axes.imshow(red, origin="lower", interpolation="nearest")
+    axes.plot([8, 28], [8, 8], color="white", lw=2)
+    axes.text(18, 11, '1"', color="white", ha="center")
+    figure.suptitle("A simulated ACS/WFC field in F814W; the same piece of sky and the same stretch")
+    figure.savefig(picture, dpi=100)
+
+
+def _resampled(product, sky):
+    """A product at sky positions, linear between its pixels."""
+    from scipy.ndimage import map_coordinates
+
+    x, y = product.wcs.all_world2pix(*sky, 0)
+    return map_coordinates(product.sci, [y, x], order=1)
