@@ -35,8 +35,11 @@ test-all: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 
+# Compares with what is installed beside the package; the rest it reports as "not installed". To have it:
+#   .venv/bin/python -m pip install -c constraints.txt -r benchmarks/requirements.txt
 benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/memory.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis acs_deepcr_demo

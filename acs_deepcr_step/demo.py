@@ -1,10 +1,12 @@
 """The demonstration: three simulated exposures, flagged and drizzled, and one picture.
 
-Everything lies in one directory. Its exposures are in ``flagged`` (the step's own work), ``unflagged`` (as they came)
-and ``clean`` (their twins without cosmic rays), each with what AstroDrizzle made of them and its logs.
+Everything lies in one directory. Its exposures are in ``flagged`` (the step's own work), ``unflagged`` (as
+they came), ``clean`` and ``clean_unflagged`` (their twins without cosmic rays, with and without the flags),
+each with what AstroDrizzle made of them and its logs.
 """
 
 import contextlib
+import gc
 import importlib.util
 import shutil
 import warnings
@@ -16,12 +18,13 @@ from . import dq, handoff
 from .errors import InputError, StepError
 
 PICTURE = "acs_deepcr_demo.png"
-_MARKER = "made_by_acs_deepcr_demo.txt"
+MARKER = "made_by_acs_deepcr_demo.txt"
 _FLAGGED, _UNFLAGGED, _CLEAN, _CLEAN_UNFLAGGED = "flagged", "unflagged", "clean", "clean_unflagged"
 _OURS = (PICTURE, _FLAGGED, _UNFLAGGED, _CLEAN, _CLEAN_UNFLAGGED)
 _SCENE = {"n": 3, "shape": (1024, 1024), "chips": 1, "exptime": 1000.0, "field": "galaxies", "seed": 5}
 _CRBIT = dq.CR_ACSREJ
-_CENTRE, _HALF = (430, 520), 100  # the piece of sky: column and row in the first exposure, half its width
+_SHOWN = 1  # the exposure in the picture
+_CENTRE, _HALF = (400, 560), 75  # the piece of sky: its column and row in that exposure, half its width
 
 
 def main(outdir):
@@ -72,7 +75,7 @@ def main(outdir):
     print()
     _print_residuals(products, raw)
     picture = outdir / PICTURE
-    _draw(picture, files[0], products[_UNFLAGGED], products[_FLAGGED])
+    _draw(picture, files[_SHOWN], products[_UNFLAGGED], products[_FLAGGED])
     print(f"The picture: {picture}")
     return picture
 
@@ -82,9 +85,9 @@ def _prepared(outdir):
     if outdir.exists() and not outdir.is_dir():
         raise InputError(f"{outdir} is not a directory: give another one to the demonstration.")
     outdir.mkdir(parents=True, exist_ok=True)
-    if any(outdir.iterdir()) and not (outdir / _MARKER).is_file():
+    if any(outdir.iterdir()) and not (outdir / MARKER).is_file():
         raise InputError(f"{outdir} holds other things: give the demonstration a new or empty directory.")
-    (outdir / _MARKER).write_text("The next demonstration in this directory replaces: " + ", ".join(_OURS) + "\n")
+    (outdir / MARKER).write_text(f"The next demonstration in this directory replaces: {', '.join(_OURS)}\n")
     for name in _OURS:
         if (outdir / name).is_dir():
             shutil.rmtree(outdir / name)
@@ -109,6 +112,7 @@ def _drizzle(exposures):
         from drizzlepac.astrodrizzle import AstroDrizzle
 
         AstroDrizzle([path.name for path in exposures], output=directory.name, **handoff.drizzle_kwargs())
+        gc.collect()  # AstroDrizzle leaves files open, which would be complained of later
     return read_product(directory / f"{directory.name}_drc_sci.fits", exposures)
 
 
@@ -122,15 +126,15 @@ def _print_residuals(products, exposures):
     for name, (product, clean) in pairs.items():
         pair = products[product], products[clean]
         rows.append((name, flux(*pair), flux(*pair, full)))
-    print(f"Cosmic-ray flux above {LIMIT_SIGMA:g} sigma in the drizzled image, against its twin without cosmic rays:")
+    print(f"Cosmic-ray flux left in the drizzled image (what exceeds {LIMIT_SIGMA:g} sigma of its noise):")
     print(f"{'':16}{'everywhere':>24}{'but near full wells':>28}")
-    for name, *fluxes in rows:
-        cells = (f"{f:,.0f} e- ({100 * f / whole:.3f} %)" for f, whole in zip(fluxes, rows[0][1:], strict=True))
+    for name, *left in rows:
+        cells = (f"{f:,.0f} e- ({100 * f / whole:.3f} %)" for f, whole in zip(left, rows[0][1:], strict=True))
         print(f"{name:16}{next(cells):>24}{next(cells):>28}")
 
 
 def _draw(picture, path, unflagged, flagged):
-    """The same piece of sky four times, on the pixels of the first exposure."""
+    """The same piece of sky four times, on the pixels of one exposure."""
     from astropy.io import fits
     from astropy.wcs import WCS
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -147,8 +151,8 @@ def _draw(picture, path, unflagged, flagged):
     sky = wcs.all_pix2world(columns.ravel(), rows.ravel(), 0)
     drizzled = [_resampled(product, sky).reshape(rows.shape) for product in (unflagged, flagged)]
     noise = 1.4826 * np.median(abs(exposure - np.median(exposure)))
-    level = np.median(exposure)
-    norm = AsinhNorm(linear_width=5 * noise, vmin=level - 4 * noise, vmax=level + 100 * noise)
+    darkest = np.percentile(exposure, 2)
+    norm = AsinhNorm(linear_width=5 * noise, vmin=darkest, vmax=darkest + 80 * noise)
     panels = (
         (f"One exposure of {exptime:.0f} s", exposure),
         ("The same, flagged pixels in red", exposure),
@@ -165,8 +169,8 @@ def _draw(picture, path, unflagged, flagged):
             red = np.zeros((*flags.shape, 4))
             red[flags] = (1, 0.15, 0.1, 1)
             axes.imshow(red, origin="lower", interpolation="nearest")
-    axes.plot([8, 28], [8, 8], color="white", lw=2)
-    axes.text(18, 11, '1"', color="white", ha="center")
+    axes.plot([6, 26], [6, 6], color="white", lw=2)
+    axes.text(16, 8, '1"', color="white", ha="center")
     figure.suptitle("A simulated ACS/WFC field in F814W; the same piece of sky and the same stretch")
     figure.savefig(picture, dpi=100)
 

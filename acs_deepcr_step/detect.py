@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from . import models, tiles
 from .errors import ExposureError, ModelError, ParameterError
@@ -29,7 +28,7 @@ _LARGEST = 1e7
 # pixels too, but the network is sure of those.
 SATURATION_LEVEL = 70_000.0
 _GUARD_SIDE = 7
-_GUARD_PROBABILITY = 0.9
+GUARD_PROBABILITY = 0.9
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,10 @@ class Detector:
         if self.place.is_cpu and torch.get_num_threads() != 1:
             torch.set_num_threads(1)
         with torch.inference_mode():
-            x = torch.from_numpy(tile)[None, None].to(self.place.device)
+            x = torch.from_numpy(tile)[None, None]
+            if self.place.device.type == "cuda":
+                x = x.pin_memory()  # copied without a detour through pageable memory
+            x = x.to(self.place.device, non_blocking=True)
             result = self._network(x)[0, 0].cpu().numpy()
         if any_bad:
             margin = self._network.margin
@@ -194,7 +196,7 @@ def _typical(image):
         finite = sample[np.isfinite(sample)]
         if finite.size:
             return float(np.median(finite))
-    raise ExposureError("The image has no finite pixel, so no cosmic ray can be found in it.")
+    raise ExposureError("The image has no finite pixel, so no cosmic ray can be found in it: leave it out.")
 
 
 def probability(image, model=models.GLOBAL, *, precision="auto", device="auto", tile=None):
@@ -285,10 +287,18 @@ def dilate(flags, pixels):
         raise ParameterError(f"grow={pixels!r}: give a whole number of pixels, 0 or more.")
     if pixels == 0:
         return flags
-    return ndimage.maximum_filter(flags.view(np.uint8), 2 * int(pixels) + 1, mode="constant").view(bool)
+    # Shifted copies, first along one axis, then along the other.
+    for axis in (0, 1):
+        whole = np.swapaxes(flags, 0, axis)
+        grown = whole.copy(order="K")  # memory stays in its order, whichever axis
+        for shift in range(1, min(int(pixels), len(whole) - 1) + 1):
+            grown[shift:] |= whole[:-shift]
+            grown[:-shift] |= whole[shift:]
+        flags = np.swapaxes(grown, 0, axis)
+    return flags
 
 
-def protect_saturated(flags, probability, saturated):
+def protect_saturated(flags, probability, saturated, sure=GUARD_PROBABILITY):
     """Unflag what the network is not sure of close to saturated pixels.
 
     Parameters
@@ -297,11 +307,13 @@ def protect_saturated(flags, probability, saturated):
     probability : ndarray, (R, C)
     saturated : ndarray, (R, C), bool
         Pixels at full well, in DQ or by their charge (`SATURATION_LEVEL`).
+    sure : float
+        The probability, in the unit of `probability`, from which flags stay.
 
     Returns
     -------
     ndarray, (R, C), bool
-        The flags less those below 0.9 within 7x7 of a saturated pixel.
+        The flags less those below `sure` within 7x7 of a saturated pixel.
 
     Notes
     -----
@@ -310,5 +322,6 @@ def protect_saturated(flags, probability, saturated):
     """
     if not saturated.any():
         return flags
-    near = dilate(saturated, _GUARD_SIDE // 2)
-    return flags & ~(near & (probability < _GUARD_PROBABILITY))
+    doubtful = flags & dilate(saturated, _GUARD_SIDE // 2)
+    doubtful[doubtful] = probability[doubtful] < sure
+    return flags & ~doubtful

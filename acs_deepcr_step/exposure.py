@@ -6,15 +6,18 @@ go by the bytes: DQ is kept as the file stores it, so that writing it back
 changes the wanted bits and nothing else.
 """
 
+import contextlib
 import math
 import os
 import re
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
 
 from . import dq
 from .errors import ExposureError
@@ -28,8 +31,11 @@ __all__ = [
     "inspect",
     "is_good",
     "is_saturated",
+    "opened",
     "read_dq",
     "read_raw",
+    "require_unchanged",
+    "same_observation",
 ]
 
 # Products that carry SCI or DQ extensions, but are no calibrated single exposures.
@@ -54,6 +60,11 @@ _NUMBERS = {8: np.dtype("u1"), -32: np.dtype(">f4"), -64: np.dtype(">f8"), **_IN
 
 # Side of a pixel in micrometres, for rates per area.
 _PIXEL_MICRONS = {("ACS", "WFC"): 15.0, ("ACS", "HRC"): 21.0, ("WFC3", "UVIS"): 15.0, ("STIS", "CCD"): 21.0}
+
+_FILTERS = threading.Lock()
+
+# Larger numbers have no meaning, and do not fit everywhere.
+_LAST_EXTVER = _LAST_CHIP = 9999
 
 SHORTEST_TRAINED = 100.0  # seconds; the published training left shorter exposures out (paper, section 2)
 
@@ -201,12 +212,11 @@ def inspect(path, any_detector=False):
             "fetch it again from the archive."
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # malformed cards that the step does not need are not its business
+        with _quiet():  # malformed cards that the step does not need are not its business
             return _checked(path, state, headers, spans, any_detector)
-    except (fits.VerifyError, ValueError) as error:
+    except ExposureError:
+        raise
+    except Exception as error:  # as above
         raise ExposureError(
             f"{path} has a header card that cannot be read ({_one_line(error)}): "
             "correct that card, or fetch the file again from the archive."
@@ -229,17 +239,29 @@ def _regular_file(path):
     return state
 
 
+@contextlib.contextmanager
+def _quiet():
+    """No warnings of the FITS reader, while those of others still pass.
+
+    The filters belong to the whole process: threads that overlapped here would
+    leave them changed, and a blanket filter would swallow what others warn of.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        yield
+
+
 def _headers(path):
     """Headers and places of all HDUs, without reading pixels."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is wrong is found and named below
-        with fits.open(path, memmap=False, lazy_load_hdus=False, disable_image_compression=True) as hdus:
-            headers, spans = [], []
-            for hdu in hdus:
-                where = hdu.fileinfo()
-                header = hdu.header.copy()
-                headers.append(header)
-                spans.append(Span(where["hdrLoc"], where["datLoc"], where["datLoc"] + where["datSpan"]))
+    headers, spans = [], []
+    with (
+        _quiet(),  # what is wrong is found and named below
+        fits.open(path, memmap=False, lazy_load_hdus=False, disable_image_compression=True) as hdus,
+    ):
+        for hdu in hdus:
+            where = hdu.fileinfo()
+            headers.append(hdu.header.copy())
+            spans.append(Span(where["hdrLoc"], where["datLoc"], where["datLoc"] + where["datSpan"]))
     if any(a.end != b.header for a, b in zip(spans, spans[1:], strict=False)):
         raise ValueError("its HDUs do not follow each other")
     return headers, tuple(spans)
@@ -311,7 +333,7 @@ def _extensions(headers, faults):
     found = {}
     for index, header in enumerate(headers[1:], start=1):
         version = header.get("EXTVER", 1)
-        if not isinstance(version, int):
+        if not isinstance(version, int) or not 0 < version <= _LAST_EXTVER:
             faults.append(f"HDU {index} has EXTVER {version!r}")
             continue
         key = (_text(header, "EXTNAME").upper(), version)
@@ -343,7 +365,7 @@ def _chip(primary, headers, pair, extver, faults):
     ccdchip = _number(sci, "CCDCHIP")
     return Chip(
         extver=extver,
-        ccdchip=int(ccdchip) if math.isfinite(ccdchip) else extver,
+        ccdchip=int(ccdchip) if abs(ccdchip) <= _LAST_CHIP else extver,
         shape=shape,
         exptime=exptime,
         to_electrons=_to_electrons(primary, sci, exptime, faults),
@@ -379,7 +401,7 @@ def _image_shape(header, name, faults):
 def _check_dq(header, extver, shape, faults):
     name = f"[DQ,{extver}]"
     if header is None:
-        faults.append(f"[SCI,{extver}] has no DQ extension to write flags into")
+        faults.append(f"[SCI,{extver}] has no DQ extension to write flags into: give the file as calacs wrote it")
         return None
     dq_shape = _image_shape(header, name, faults)
     if dq_shape != (0, 0) and dq_shape != shape:
@@ -411,6 +433,17 @@ def _to_electrons(primary, sci, exptime, faults):
     else:
         faults.append(f"the unit of its SCI (BUNIT) is {unit or 'missing'}: ELECTRONS is needed")
     return math.nan
+
+
+def same_observation(one, other):
+    """Return whether two `Exposure` (or mask files) have the same rootname and start.
+
+    Exposures without a start (EXPSTART) have the same one.
+    """
+    starts = (one.expstart, other.expstart)
+    return one.rootname == other.rootname and (
+        starts[0] == starts[1] or all(math.isnan(start) for start in starts)
+    )
 
 
 def read_raw(exposure, chip):
@@ -491,13 +524,64 @@ def is_saturated(raw_dq):
 
 def _read(exposure, offset, dtype, shape):
     try:
-        with open(exposure.path, "rb") as file:
-            if FileState.of(file.fileno()) != exposure.state:
-                raise ExposureError(
-                    f"{exposure.path} was changed by another program while the step ran: run the step again."
-                )
+        with opened(exposure) as file:
             file.seek(offset)
             pixels = np.fromfile(file, dtype, shape[0] * shape[1])
     except OSError as error:
         raise ExposureError(f"{exposure.path} can no longer be read ({error.strerror}).") from error
+    if pixels.size != shape[0] * shape[1]:
+        raise _changed(exposure)
     return pixels.reshape(shape)
+
+
+@contextlib.contextmanager
+def opened(exposure):
+    """Open the file of an exposure to read its bytes.
+
+    Parameters
+    ----------
+    exposure : Exposure
+
+    Yields
+    ------
+    file object
+
+    Raises
+    ------
+    ExposureError
+        If the file is gone, or not the one that was inspected.
+    """
+    try:
+        file = open(exposure.path, "rb")
+    except OSError as error:
+        raise ExposureError(f"{exposure.path} can no longer be read ({error.strerror}).") from error
+    with file:
+        if FileState.of(file.fileno()) != exposure.state:
+            raise _changed(exposure)
+        yield file
+
+
+def require_unchanged(exposure):
+    """Refuse an exposure whose file is gone, or not the one that was inspected.
+
+    Parameters
+    ----------
+    exposure : Exposure
+
+    Raises
+    ------
+    ExposureError
+    """
+    try:
+        state = FileState.of(exposure.path)
+    except OSError as error:
+        raise ExposureError(f"{exposure.path} can no longer be read ({error.strerror}).") from error
+    if state != exposure.state:
+        raise _changed(exposure)
+
+
+def _changed(exposure):
+    return ExposureError(
+        f"{exposure.path} was changed by another program while the step ran; it is left as it is: "
+        "run the step again."
+    )

@@ -4,6 +4,8 @@ A plane of reasons (uint8) goes with every chip: it is what the mask file stores
 what the DQ bit is set from, and what allows to take the flags back.
 """
 
+import math
+
 import numpy as np
 from scipy import ndimage
 
@@ -24,7 +26,10 @@ _STORED_UNIT = 10_000
 
 def to_stored(probability):
     """Return probabilities as stored: int16 of 10,000 p, (R, C)."""
-    return np.rint(probability * np.float32(_STORED_UNIT)).astype(np.int16)
+    stored = np.empty(probability.shape, np.int16)
+    for row, out in zip(probability, stored, strict=True):  # no temporary of the image's size
+        out[:] = np.rint(row * np.float32(_STORED_UNIT))
+    return stored
 
 
 def from_stored(stored):
@@ -32,17 +37,15 @@ def from_stored(stored):
     return stored / np.float32(_STORED_UNIT)
 
 
-def decide(stored, image, saturated_dq, parameters):
+def decide(stored, saturated, parameters):
     """Decide which pixels to flag.
 
     Parameters
     ----------
     stored : ndarray, (R, C), int16
         From `to_stored`.
-    image : ndarray, (R, C)
-        Electrons.
-    saturated_dq : ndarray, (R, C), bool
-        Where DQ tells of saturation.
+    saturated : ndarray, (R, C), bool
+        Saturated pixels, by DQ or by their charge.
     parameters : Parameters
         Of which threshold, grow and protect_saturated matter.
 
@@ -51,17 +54,18 @@ def decide(stored, image, saturated_dq, parameters):
     ndarray, (R, C), uint8
         `FLAGGED`, `GROWN` and `SPARED`.
     """
-    probability = from_stored(stored)
-    above = detect.mask(probability, parameters.threshold)
-    flagged, wanted = above, detect.dilate(above, parameters.grow)
+    # Of whole numbers those above t are those above its floor; the small term is
+    # for thresholds like 0.29, whose product falls short of 2900.
+    above = stored > math.floor(parameters.threshold * _STORED_UNIT + 1e-6)
+    sure = detect.GUARD_PROBABILITY * _STORED_UNIT
+    flagged = above
     if parameters.protect_saturated:
-        saturated = saturated_dq | (image > detect.SATURATION_LEVEL)
-        flagged = detect.protect_saturated(above, probability, saturated)
+        flagged = detect.protect_saturated(above, stored, saturated, sure)
+    wanted = detect.dilate(flagged, parameters.grow)
+    if parameters.protect_saturated and parameters.grow:
         # Growth must not put back what was just spared.
-        wanted = detect.dilate(flagged, parameters.grow)
-        if parameters.grow:
-            wanted = detect.protect_saturated(wanted, probability, saturated)
-    plane = wanted.astype(np.uint8) * FLAGGED
+        wanted = detect.protect_saturated(wanted, stored, saturated, sure)
+    plane = wanted.astype(np.uint8) * np.uint8(FLAGGED)
     plane[wanted & ~flagged] |= GROWN
     plane[above & ~wanted] |= SPARED
     return plane

@@ -17,6 +17,7 @@ from astropy.io import fits
 
 from . import fitsbytes
 from .errors import ExposureError
+from .exposure import same_observation
 from .saving import atomic
 
 __all__ = ["ChipMask", "MaskFile", "name_for", "read", "read_header", "same_exposure", "write"]
@@ -111,13 +112,15 @@ def name_for(exposure_path):
     return f"{Path(exposure_path).stem}_deepcr.fits"
 
 
-def write(path, mask):
+def write(path, mask, notes=None, check=None):
     """Write a mask file in the place of an older one, wholly or not at all.
 
     Parameters
     ----------
     path : pathlib.Path
     mask : MaskFile
+    notes, check : optional
+        As for `saving.atomic`.
 
     Raises
     ------
@@ -151,7 +154,7 @@ def write(path, mask):
             hdu.header["CCDCHIP"] = chip.ccdchip
             hdu.header["SCIHASH"] = chip.sha256  # of the SCI data; no room for a comment
             hdus.append(hdu)
-    with atomic(path) as temporary:
+    with atomic(path, notes, check) as temporary:
         hdus.writeto(temporary, checksum=True)
 
 
@@ -251,11 +254,9 @@ def same_exposure(mask, exposure, chip, sha256):
         that TweakReg and AstroDrizzle change do not count.
     """
     its = mask.chip(chip.extver)
-    times = (mask.expstart, exposure.expstart)
     return (
         its is not None
-        and mask.rootname == exposure.rootname
-        and (times[0] == times[1] or all(math.isnan(t) for t in times))
+        and same_observation(mask, exposure)
         and its.ccdchip == chip.ccdchip
         and its.plane.shape == chip.shape
         and its.sha256 == sha256

@@ -235,14 +235,11 @@ def _read(path):
 def _checked_state(path, content, info):
     """Weights as a plain dictionary, and the info with the architecture they have."""
     import io
-    import warnings
 
     import torch
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong is found and named below
-            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a file that holds no weights makes the reader raise
         raise ModelError(
             f"{path} is not a file of PyTorch weights that can be loaded safely: "

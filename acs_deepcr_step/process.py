@@ -59,15 +59,15 @@ def flag(task, stage=None):
         ):
             return outcome
 
-        def decide(chip, image, digest, saturated):
+        def judge(chip, image, digest):
             stored = _reused(known, chip, detector)
             if stored is None:
                 with stage.network:
                     stored = flags.to_stored(detector.probability(image, stage.check))
-            return flags.decide(stored, image, saturated, task.parameters), stored
+            return stored, lambda saturated: flags.decide(stored, saturated, task.parameters)
 
         mask = _new_mask(task, current, detector)
-        _store(task, current, mask, *_work(task, current, known, decide, outcome), stage)
+        _store(task, current, mask, _work(task, current, known, judge, outcome), stage, outcome.warnings)
         return outcome
 
 
@@ -96,16 +96,17 @@ def apply_mask(task, stage=None):
         current = current_state(task)
         outcome = Outcome([])
 
-        def decide(chip, image, digest, saturated):
+        def judge(chip, image, digest):
             if not maskfile.same_exposure(given, current, chip, digest):
                 raise ExposureError(
                     f"{task.mask} was not made of {current.path}: rootname, start, chip, shape or SCI pixels "
                     "differ; the exposure is left as it is."
                 )
             its = given.chip(chip.extver)
-            return its.plane & ~np.uint8(flags.ALREADY | flags.PREVIOUS), its.stored
+            return its.stored, lambda saturated: its.plane & ~np.uint8(flags.ALREADY | flags.PREVIOUS)
 
-        _store(task, current, given, *_work(task, current, _known_mask(task), decide, outcome), stage)
+        work = _work(task, current, _known_mask(task), judge, outcome)
+        _store(task, current, given, work, stage, outcome.warnings)
         return outcome
 
 
@@ -131,8 +132,12 @@ def _reused(known, chip, detector):
     return known.chip(chip.extver).stored if same else None
 
 
-def _work(task, current, known, decide, outcome):
-    """Decide on all chips: their masks, and their DQ arrays by HDU."""
+def _work(task, current, known, judge, outcome):
+    """Decide on all chips: their masks, and their DQ arrays by HDU.
+
+    `judge` takes a chip, its image and the SHA-256 of its pixels; it returns the
+    stored probabilities, and a function from saturated pixels to reasons.
+    """
     earlier = provenance.earlier_flags(current)
     chips, arrays = [], {}
     for chip in current.chips:
@@ -144,13 +149,16 @@ def _work(task, current, known, decide, outcome):
                 f"{task.mask_path} is the mask of another exposure than {current.path}: move it away."
             )
         image = exposure.image_in_electrons(chip, raw)
+        stored, decide = judge(chip, image, digest)
         dq = exposure.read_dq(current, chip)
         provenance.take_back(dq, earlier, chip)
-        good, saturated = exposure.is_good(dq), exposure.is_saturated(dq)
-        plane, stored = decide(chip, image, digest, saturated)
+        good = exposure.is_good(dq)
+        _warn_of_sky(current, chip, image, good, outcome)
+        saturated = exposure.is_saturated(dq) | (image > detect.SATURATION_LEVEL)
+        del raw, image  # the largest arrays; what follows needs room too
+        plane = decide(saturated)
         plane[(dq & task.parameters.crbit) != 0] |= flags.ALREADY
         _require_undoable(task, current, plane)
-        _warn_of_sky(current, chip, image, good, outcome)
         dq[flags.ours(plane)] |= task.parameters.crbit
         row = results.row(task, current, chip, plane, good)
         outcome.rows.append({**row, "seconds": time.perf_counter() - began})
@@ -159,8 +167,9 @@ def _work(task, current, known, decide, outcome):
     return chips, arrays
 
 
-def _store(task, current, mask, chips, arrays, stage):
-    """Write the mask file, then the exposure; either is old or new at any moment."""
+def _store(task, current, mask, work, stage, notes):
+    """Write the mask file and the exposure; either is old or new at any moment."""
+    chips, arrays = work
     stage.check()
     before = _flags_of_target(task, current)
     if before is not None and before.planes is not None:
@@ -181,10 +190,15 @@ def _store(task, current, mask, chips, arrays, stage):
         name = task.mask_path.name if task.parameters.mask_file else ""
         history = f"acs_deepcr_step {__version__} set DQ bit {mask.crbit} on {sum(counts.values())} pixels"
         new = provenance.edits(current, provenance.cards(mask, name), history, arrays, counts)
-    if task.parameters.mask_file:
-        maskfile.write(task.mask_path, mask)
+    def write_mask():
+        if task.parameters.mask_file:
+            maskfile.write(task.mask_path, mask, notes, lambda: exposure.require_unchanged(current))
+
+    # The mask file takes its place when nothing is left to do but to put the exposure into its own.
     if new:
-        saving.splice(current, task.target, new)
+        saving.splice(current, task.target, new, notes, before=write_mask)
+    else:
+        write_mask()
 
 
 def _flags_of_target(task, current):

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__, fitsbytes, flags, maskfile, saving
-from .dq import CR_ASTRODRIZZLE
+from .dq import CR_ASTRODRIZZLE, CR_BITS
 from .errors import ExposureError
+from .exposure import opened
 
 __all__ = ["Earlier", "cards", "earlier_flags", "edits", "is_flagged", "take_back"]
 
@@ -95,7 +96,7 @@ def edits(current, primary_cards, history, arrays, counts=None):
     -------
     dict of int to saving.Edit
     """
-    with open(current.path, "rb") as file:
+    with opened(current) as file:
 
         def read(start, end):
             file.seek(start)
@@ -139,9 +140,9 @@ def earlier_flags(current):
     if not is_flagged(current):
         return None
     run, bit, name = (current.provenance.get(key) for key in ("DCRRUN", "DCRBIT", "DCRMASK"))
-    if not isinstance(bit, int) or not isinstance(name, str):
+    if bit not in CR_BITS or not isinstance(name, str):
         raise ExposureError(
-            f"{current.path} was flagged before, but DCRBIT or DCRMASK is missing in its header: "
+            f"{current.path} was flagged before, but DCRBIT or DCRMASK in its header is missing or altered: "
             "fetch the exposure anew."
         )
     if name == NO_MASK:

@@ -27,11 +27,16 @@ def is_up_to_date(task, known, info, precision, outcome):
     -------
     bool
     """
-    if not task.target.exists():
+    if not task.parameters.update_dq:  # the mask file alone is the result
+        if known is None:
+            return False
+        there = task.exposure
+    elif not task.target.exists():
         return False
-    there = exposure.inspect(task.target, task.parameters.any_detector)
-    if task.parameters.update_dq and not provenance.is_flagged(there):
-        return False
+    else:
+        there = exposure.inspect(task.target, task.parameters.any_detector)
+        if not provenance.is_flagged(there):
+            return False
     changes = _changes(task, there, known, (info, precision), outcome)
     if changes:
         outcome.rows.clear()

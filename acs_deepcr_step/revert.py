@@ -51,7 +51,8 @@ def undo(task, stage=None):
             outcome.rows.append({**row, "status": status, "seconds": time.perf_counter() - began})
         if earlier is not None:
             history = f"acs_deepcr_step {__version__} took its flags of DQ bit {earlier.bit} back"
-            saving.splice(current, task.target, provenance.edits(current, {}, history, arrays))
+            edits = provenance.edits(current, {}, history, arrays)
+            saving.splice(current, task.target, edits, outcome.warnings)
         return outcome
 
 

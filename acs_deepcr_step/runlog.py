@@ -6,6 +6,7 @@ handlers of any logger are touched.
 """
 
 import logging
+import os
 import time
 import warnings
 
@@ -36,7 +37,7 @@ class RunLog:
         self._file = None
         if path:
             try:
-                self._file = logging.FileHandler(path, mode="a", encoding="utf-8")
+                self._file = logging.FileHandler(os.path.expanduser(path), mode="a", encoding="utf-8")
             except OSError as error:
                 raise InputError(
                     f"The log file {path} cannot be written ({error.strerror}): "

@@ -18,9 +18,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from .errors import ExposureError
-from .exposure import FileState
+from .exposure import opened, require_unchanged
 
-__all__ = ["Edit", "atomic", "locked", "require_space", "require_writable", "splice"]
+__all__ = ["Edit", "atomic", "hard_link_warning", "locked", "require_space", "require_writable", "splice"]
 
 _CHUNK = 8 * 1024 * 1024
 _SUFFIX = ".deepcr-tmp"
@@ -43,12 +43,17 @@ class Edit:
 
 
 @contextlib.contextmanager
-def atomic(target):
+def atomic(target, notes=None, check=None):
     """Give a temporary path that becomes `target` if the block ends well.
 
     Parameters
     ----------
     target : pathlib.Path
+    notes : list of str, optional
+        Gets a warning if the new file is in place, but the disk did not confirm it.
+    check : callable, optional
+        Called when the new file is complete and on the disk, right before it takes
+        its place; whatever it raises leaves the target as it was.
 
     Yields
     ------
@@ -66,8 +71,9 @@ def atomic(target):
     try:
         yield temporary
         _flush(temporary)
+        if check is not None:
+            check()
         os.replace(temporary, target)
-        _flush(target.parent)
     except OSError as error:
         raise ExposureError(
             f"{target} could not be written ({error.strerror or error}); it is as it was. "
@@ -76,6 +82,15 @@ def atomic(target):
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+    # From here on the new file is there: a failure is no reason to call it the old one.
+    try:
+        _flush(target.parent)
+    except OSError as error:
+        if notes is not None:
+            notes.append(
+                f"{target} is written, but its directory could not be flushed to the disk "
+                f"({error.strerror or error}): a power failure soon may bring the old file back."
+            )
 
 
 def _flush(path):
@@ -125,10 +140,38 @@ def locked(target, cancelled=None, seconds=_LOCK_SECONDS):
 
 def _remove_leftovers(target):
     """Remove the temporary files of a run that was killed: its lock is ours now."""
-    stem = glob.escape(target.stem)
-    for pattern in (f".{stem}.fits.*{_SUFFIX}", f".{stem}_deepcr*.fits.*{_SUFFIX}"):
+    name, stem = glob.escape(target.name), glob.escape(target.stem)
+    for pattern in (f".{name}.*{_SUFFIX}", f".{stem}_deepcr*.fits.*{_SUFFIX}"):
         for leftover in target.parent.glob(pattern):
-            leftover.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another user's: in the way of nobody
+                leftover.unlink(missing_ok=True)
+
+
+def hard_link_warning(path):
+    """Return what to say of a file with several names, or None.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    str or None
+
+    Notes
+    -----
+    A new file takes the place of one name; the others keep the old file.
+    """
+    try:
+        names = os.stat(path).st_nlink
+    except OSError:
+        return None
+    if names < 2:
+        return None
+    return (
+        f"{path} is one of {names} names of the same file (hard links): only this name gets the new "
+        "content, the other keeps the old one; link it anew if it is to follow."
+    )
 
 
 def require_writable(directory, file=None):
@@ -151,7 +194,10 @@ def require_writable(directory, file=None):
     for path in (directory, file):
         if path is None:
             continue
-        mode = os.stat(path).st_mode
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            raise ExposureError(f"{path} can no longer be read ({error.strerror}).") from error
         if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(path, os.W_OK):
             raise ExposureError(
                 f"{path} is read-only: make it writable (chmod u+w), or give an output_dir for the results."
@@ -179,7 +225,7 @@ def require_space(directory, size):
         )
 
 
-def splice(exposure, target, edits):
+def splice(exposure, target, edits, notes=None, before=None):
     """Write a copy of an exposure with some HDUs changed, in the place of `target`.
 
     Parameters
@@ -189,6 +235,11 @@ def splice(exposure, target, edits):
         The exposure's own path, or another.
     edits : dict of int to Edit
         By index of the HDU.
+    notes : list of str, optional
+        As for `atomic`.
+    before : callable, optional
+        Called when the new file is complete and checked, before it takes its
+        place; whatever it raises leaves the target as it was.
 
     Raises
     ------
@@ -197,9 +248,16 @@ def splice(exposure, target, edits):
         what was written is not what was meant. The target is as it was.
     """
     parts = _parts(exposure, edits)
-    with atomic(target) as temporary:
-        with open(exposure.path, "rb") as source, open(temporary, "xb") as copy:
-            _require_same(exposure, source.fileno())
+
+    def check():
+        # As late as possible: a file that another program changed is not ours to replace.
+        require_unchanged(exposure)
+        if before is not None:
+            before()
+            require_unchanged(exposure)
+
+    with atomic(target, notes, check) as temporary:
+        with opened(exposure) as source, open(temporary, "xb", opener=_private) as copy:
             for part in parts:
                 for chunk in _chunks(source, part):
                     copy.write(chunk)
@@ -207,9 +265,11 @@ def splice(exposure, target, edits):
             copy.flush()
             os.fsync(copy.fileno())
         _verify(exposure, temporary, parts)
-        # As late as possible: a file that another program changed is not ours to replace.
-        if FileState.of(exposure.path) != exposure.state:
-            _require_same(exposure, exposure.path)
+
+
+def _private(path, flags):
+    """Open for the owner alone, until the mode of the old file is set."""
+    return os.open(path, flags, 0o600)
 
 
 def _parts(exposure, edits):
@@ -240,17 +300,9 @@ def _chunks(source, part):
     while left > 0:
         chunk = source.read(min(left, _CHUNK))
         if not chunk:
-            raise OSError("the exposure became shorter while it was copied")
+            raise OSError("the exposure became shorter meanwhile")
         left -= len(chunk)
         yield chunk
-
-
-def _require_same(exposure, where):
-    if FileState.of(where) != exposure.state:
-        raise ExposureError(
-            f"{exposure.path} was changed by another program while the step ran; it is left as it is: "
-            "run the step again."
-        )
 
 
 def _keep_owner(old, descriptor):
@@ -263,10 +315,11 @@ def _keep_owner(old, descriptor):
 
 def _verify(exposure, written, parts):
     """Read the new file back and compare it with what it was made of."""
-    with open(exposure.path, "rb") as source, open(written, "rb") as copy:
+    with opened(exposure) as source, open(written, "rb") as copy:
         for part in parts:
             for chunk in _chunks(source, part):
                 if copy.read(len(chunk)) != bytes(chunk):
+                    require_unchanged(exposure)
                     raise ExposureError(
                         f"{exposure.path}: the new file differs from what was written, so it is not used "
                         "and the exposure is as it was: check the disk."

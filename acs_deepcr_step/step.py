@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import __version__, handoff, inputs, models, saving
 from .errors import ExposureError, InputError, ParameterError, RunError, StepError
-from .exposure import inspect
+from .exposure import inspect, same_observation
 from .parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
 from .runlog import RunLog
 
@@ -185,7 +185,7 @@ def _target(exposure, parameters):
         )
     if target.exists():
         there = inspect(target, parameters.any_detector)
-        if (there.rootname, there.expstart) != (exposure.rootname, exposure.expstart) or not there.provenance:
+        if not same_observation(there, exposure) or not there.provenance:
             raise ExposureError(f"{target} is there already and is not a result of this step: move it away.")
     return target
 
@@ -305,6 +305,10 @@ def _log_start(log, what, parameters, tasks, notes):
     for note in notes:
         log.info(note)
     log.info(f"{len(tasks)} exposures")
+    for task in tasks:
+        warning = saving.hard_link_warning(task.target) if task.parameters.update_dq else None
+        if warning:
+            log.warning(warning)
     if what != "run":
         return
     for model in sorted({task.model for task in tasks}):

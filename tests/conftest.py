@@ -4,10 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers import flag, snapshot
 
 from acs_deepcr_step import simulate
+from acs_deepcr_step.errors import RunError, StepError
 
-# Many cosmic rays on few pixels: ten times the usual rate.
+# Many cosmic rays on few pixels: seven times the usual rate.
 PAIR = dict(n=2, shape=(256, 256), chips=2, exptime=512.0, cr_rate=8.0, seed=7)
 SINGLE = dict(n=1, shape=(256, 320), chips=1, exptime=512.0, cr_rate=8.0, seed=8)
 
@@ -66,3 +68,22 @@ def truth_of(simulated_pair, simulated_single):
         return next(t for t in truths if len(t) == chips and t[0].cr.shape == shape)
 
     return read
+
+
+@pytest.fixture
+def refused(here):
+    """Call the step and assert that it refuses, changes nothing and says what is wanted."""
+
+    def check(error, wanted, *files, **pars):
+        before = snapshot(here)
+        with pytest.raises(StepError) as caught:
+            flag(*files, runfile="a.log" if error is not RunError else "", **pars)
+        message = str(caught.value)
+        assert type(caught.value) is error
+        assert snapshot(here) == before
+        assert message.endswith((".", "?")) and "\n" not in message and "Traceback" not in message
+        for text in wanted:
+            assert text in message
+        return message
+
+    return check

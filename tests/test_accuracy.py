@@ -64,5 +64,7 @@ def test_the_sky_level_hardly_matters():
     chip = simulate.chip((768, 768), seed=904)
     sky = np.median(chip.sci)
     for level in (60, 6, 0, -5):
-        tpr, fpr = rates(detect.mask(detect.probability(chip.sci - sky + level, precision="float32")), chip.cr)
+        tpr, fpr = rates(
+            detect.mask(detect.probability(chip.sci - sky + level, precision="float32")), chip.cr
+        )
         assert tpr > 0.93 and fpr < 1e-3

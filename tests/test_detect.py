@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from acs_deepcr_step import detect, flags, models, simulate
 from acs_deepcr_step.errors import ExposureError, ModelError, ParameterError
@@ -91,9 +92,7 @@ def test_what_is_no_image_is_refused(image):
         detect.probability(image, SMALL)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"tile": 0}, {"tile": 2.5}, {"device": "tpu"}, {"precision": "float8"}]
-)
+@pytest.mark.parametrize("wrong", [{"tile": 0}, {"tile": 2.5}, {"device": "tpu"}, {"precision": "float8"}])
 def test_wrong_settings_are_refused(chip, wrong):
     with pytest.raises(ParameterError):
         detect.probability(chip.sci, SMALL, **wrong)
@@ -180,12 +179,8 @@ class Decide:
     threshold, grow, protect_saturated = 0.5, 0, True
 
 
-def decide(probability, saturated=None, image=None, **changes):
-    parameters = type("P", (Decide,), changes)
-    shape = probability.shape
-    saturated = np.zeros(shape, bool) if saturated is None else saturated
-    image = np.zeros(shape, np.float32) if image is None else image
-    return flags.decide(flags.to_stored(probability), image, saturated, parameters)
+def decide(probability, saturated, **changes):
+    return flags.decide(flags.to_stored(probability), saturated, type("P", (Decide,), changes))
 
 
 def test_saturated_star_core_is_not_flagged():
@@ -197,15 +192,6 @@ def test_saturated_star_core_is_not_flagged():
     assert not (plane & flags.FLAGGED).any()
     assert (plane[10, 10:13] == flags.SPARED).all()
     assert (decide(probability, saturated, protect_saturated=False) & flags.FLAGGED).sum() == 3
-
-
-def test_a_pixel_above_70000_electrons_counts_as_saturated():
-    probability = np.full((5, 5), 0.6, np.float32)
-    image = np.zeros((5, 5), np.float32)
-    image[2, 2] = 70_001
-    assert not (decide(probability, image=image) & flags.FLAGGED).any()
-    image[2, 2] = 69_999
-    assert (decide(probability, image=image) & flags.FLAGGED).all()
 
 
 def test_a_bright_cosmic_ray_that_saturates_stays_flagged():
@@ -225,6 +211,21 @@ def test_growth_does_not_put_back_what_was_spared():
     assert plane[10, 10] == flags.SPARED
     assert plane[10, 14] == flags.FLAGGED and plane[10, 15] == flags.FLAGGED | flags.GROWN
     assert not plane[9:12, 13].any()
+
+
+@pytest.mark.parametrize("threshold", [0.29, 0.57, 0.5, 0.0001])
+def test_a_stored_probability_at_the_threshold_is_not_above_it(threshold):
+    probability = np.array([[threshold, threshold + 1e-4]], np.float32)
+    plane = decide(probability, np.zeros((1, 2), bool), threshold=threshold)
+    assert (plane & flags.FLAGGED).tolist() == [[0, 1]]
+
+
+def test_dilation_is_that_of_scipy():
+    rng = np.random.default_rng(3)
+    for shape, pixels in (((20, 31), 1), ((20, 31), 3), ((2, 9), 4), ((1, 1), 2)):
+        flagged = rng.random(shape) > 0.9
+        expected = ndimage.binary_dilation(flagged, np.ones((2 * pixels + 1,) * 2))
+        np.testing.assert_array_equal(detect.dilate(flagged, pixels), expected)
 
 
 def test_a_decision_from_stored_probabilities_is_the_same():

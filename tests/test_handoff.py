@@ -32,6 +32,7 @@ def test_the_four_steps_are_off_and_the_flags_stay():
         "driz_cr": False,
         "final_bits": "336",
         "sky_bits": "336",
+        "final_fillval": 0,
         "clean": True,
         "preserve": False,
     }

@@ -42,7 +42,12 @@ def test_the_small_model_divides_its_input_by_100():
 
 @pytest.mark.parametrize(
     ("filter_name", "name"),
-    [("F435W", "ACS-WFC-F435W"), ("F606W", "ACS-WFC-F606W"), ("F814W", "ACS-WFC-F814W"), ("F475W", "ACS-WFC")],
+    [
+        ("F435W", "ACS-WFC-F435W"),
+        ("F606W", "ACS-WFC-F606W"),
+        ("F814W", "ACS-WFC-F814W"),
+        ("F475W", "ACS-WFC"),
+    ],
 )
 def test_a_filter_without_a_model_gets_the_global_one(filter_name, name):
     assert models.for_filter(filter_name) == name

@@ -43,6 +43,15 @@ def test_skip_leaves_an_exposure_of_the_same_run_untouched(pair):
     assert [path.read_bytes() for path in pair] == contents
 
 
+def test_skip_leaves_masks_alone_that_were_made_for_archives(pair, tmp_path):
+    settings = {"update_dq": False, "output_dir": tmp_path / "masks"}
+    run(pair, **settings)
+    written = [path.stat().st_mtime_ns for path in sorted((tmp_path / "masks").iterdir())]
+    table = run(pair, rerun="skip", **settings)
+    assert set(table["status"]) == {"skipped"} and len(written) == 2
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "masks").iterdir())] == written
+
+
 @pytest.mark.parametrize(
     "change", [{"threshold": 0.3}, {"grow": 1}, {"crbit": 16384}, {"model": "ACS-WFC-F814W"}]
 )

@@ -94,7 +94,7 @@ def test_charge_of_cosmic_rays_is_what_they_added(field):
 def test_true_mask_is_the_charge_above_the_noise():
     chip = simulate.chip(shape=(256, 256), seed=3)
     without = simulate.chip(shape=(256, 256), seed=3, cosmic_rays=False)
-    assert np.array_equal(chip.cr, chip.cr_charge > np.maximum(2 * without.err, 10))
+    assert np.array_equal(chip.cr, chip.cr_charge > np.maximum(1.75 * without.err, 8))
 
 
 def test_twin_without_cosmic_rays_has_the_same_noise(pair, tmp_path):
@@ -134,7 +134,7 @@ def test_rate_and_size_of_cosmic_rays_are_those_of_acs(deep_chip):
     groups, number = ndimage.label(deep_chip.cr, np.ones((3, 3)))
     area = deep_chip.cr.size * 0.0015**2
     assert 1.0 < number / area / 1000 < 1.3
-    assert 0.012 < deep_chip.cr.mean() < 0.03
+    assert 0.0125 < deep_chip.cr.mean() < 0.03
     size = np.bincount(groups.ravel())[1:]
     assert 4 <= np.median(size) <= 6
     assert size.max() > 40
@@ -283,7 +283,7 @@ def test_association_table_is_read_by_stsci_tools(pair, monkeypatch):
     asnutil = pytest.importorskip("stsci.tools.asnutil")
     table = asnutil.readASNTable("j8sm01010_asn.fits")
     assert table["order"] == ["j8sm01aaq", "j8sm01abq"]
-    assert table["output"] == "j8sm01010"
+    assert table["output"].lower() == "j8sm01010"
 
 
 def test_stars_stand_where_the_wcs_says(pair):

@@ -31,7 +31,9 @@ def test_a_tile_is_the_reflected_image_cut(shape):
         tile = tiles.take(image, rows, columns, Tiling(16, 8, 2))
         assert tile.dtype == np.float32 and tile.flags.c_contiguous
         assert tile.shape[0] % 2 == 0 and tile.shape[1] % 2 == 0
-        expected = padded[rows.start : rows.start + tile.shape[0], columns.start : columns.start + tile.shape[1]]
+        expected = padded[
+            rows.start : rows.start + tile.shape[0], columns.start : columns.start + tile.shape[1]
+        ]
         np.testing.assert_array_equal(tile, expected)
 
 

@@ -40,7 +40,9 @@ def test_the_folded_network_is_the_published_one(name):
     torch.testing.assert_close(result[..., inner:-inner, inner:-inner], expected, atol=5e-6, rtol=1e-4)
 
 
-@pytest.mark.parametrize("architecture", [Architecture(2, 4), Architecture(3, 3, 2, False), Architecture(4, 2)])
+@pytest.mark.parametrize(
+    "architecture", [Architecture(2, 4), Architecture(3, 3, 2, False), Architecture(4, 2)]
+)
 def test_any_depth_folds_to_the_same_function(architecture):
     network = random_network(architecture)
     folded = FoldedUNet(architecture, network.state_dict())
@@ -51,7 +53,10 @@ def test_any_depth_folds_to_the_same_function(architecture):
     margin = folded.margin + architecture.stride  # beyond what zero padding reaches
     inner = margin - folded.margin
     torch.testing.assert_close(
-        result[..., inner:-inner, inner:-inner], expected[..., margin:-margin, margin:-margin], atol=1e-5, rtol=1e-4
+        result[..., inner:-inner, inner:-inner],
+        expected[..., margin:-margin, margin:-margin],
+        atol=1e-5,
+        rtol=1e-4,
     )
 
 

@@ -1,18 +1,19 @@
 """How much cosmic-ray flux an AstroDrizzle product of simulated exposures holds.
 
-The product is compared with that of the exposures' twins without cosmic rays. The twins carry the same noise and, by
-`twin`, the same flags, so that both products leave out the same pixels and weigh the others alike: drizzling is
-linear, so their difference is what cosmic rays left, and nothing else (no noise, no star that lost a pixel).
+The product is compared with that of the exposures' twins without cosmic rays. The twins carry the same
+noise and, by `twin`, the same flags, so that both products leave out the same pixels and weigh the others
+alike: drizzling is linear, so their difference is what cosmic rays left, and nothing else (no noise, no
+star that lost a pixel).
 
-Cosmic-ray flux is the sum of that difference over the output pixels where it can be told from noise, that is where it
-exceeds `LIMIT_SIGMA` times the noise of that pixel of the product. The limit is there because the charge of a cosmic
-ray diffuses: some tenths of a per cent of it lie in pixels with less charge than the noise, which no mask can know.
-A pixel of no weight is a hole; it holds no cosmic-ray flux only because AstroDrizzle is told to fill it with a
-constant, so holes are counted like all other pixels.
+Cosmic-ray flux is the sum of that difference over the output pixels where it can be told from noise, that
+is where it exceeds `LIMIT_SIGMA` times the noise of that pixel of the product. The limit is there because
+the charge of a cosmic ray diffuses: some tenths of a per cent of it lie in pixels with less charge than the
+noise, which no mask can know. A pixel of no weight is a hole; it holds no cosmic-ray flux only because
+AstroDrizzle is told to fill it with a constant, so holes are counted like all other pixels.
 
-`near_full_pixels` tells where a cosmic ray filled a pixel's well and bled. There the published networks know little:
-their training left out what lies within 7x7 of a pixel above 70,000 e-. A single such event can hold per cents of a
-small field's flux, so the flux is of interest with and without them.
+`near_full_pixels` tells where a cosmic ray filled a pixel's well and bled. There the published networks
+know little: their training left out what lies within 7x7 of a pixel above 70,000 e-. A single such event
+can hold per cents of a small field's flux, so the flux is of interest with and without them.
 """
 
 from dataclasses import dataclass
@@ -77,7 +78,9 @@ def read_product(output, exposures):
     times = [fits.getval(path, "EXPTIME", 0) for path in exposures]
     skies = [fits.getheader(path, ("SCI", 1)).get("MDRIZSKY", 0.0) for path in exposures]
     sci, header = fits.getdata(output, header=True)
-    return Product(sci, fits.getdata(weight), sum(skies) / sum(times), sum(times), len(times), WCS(header, fix=False))
+    return Product(
+        sci, fits.getdata(weight), sum(skies) / sum(times), sum(times), len(times), WCS(header, fix=False)
+    )
 
 
 def twin(path, outdir, bit=0):

@@ -1,0 +1,146 @@
+"""One case in a process of its own, so that its peak memory is its own.
+
+    python benchmarks/child.py CASE DIRECTORY
+
+Works on the exposures in DIRECTORY, which it changes, and prints one line of
+JSON: seconds (imports left out), step_seconds, peak_mb, base_mb (after the
+imports, before the work).
+
+Cases: ``imports``; ``tool NAME`` (a tool on the first chip);
+``run PRECISION`` (the step on all exposures); ``drizzle standard``; ``drizzle
+PRECISION`` (the step, then AstroDrizzle without its cosmic-ray steps);
+``growth`` (the step on all exposures, memory sampled meanwhile).
+"""
+
+import gc
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+# Interval of the samples of memory, seconds.
+_SAMPLING = 0.05
+
+
+def peak_mb():
+    """Return the peak of this process's resident memory, MB of 1e6 bytes.
+
+    Linux counts ``ru_maxrss`` from the process that started this one, so the
+    kernel's high-water mark of this program alone is read where there is one.
+    """
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        pass
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def _import_step():
+    """Everything that the step imports: imports are not to be timed."""
+    for module in ("step", "process"):
+        importlib.import_module(f"acs_deepcr_step.{module}")
+
+
+def _step(paths, precision):
+    import acs_deepcr_step
+
+    acs_deepcr_step.run([str(p) for p in paths], precision=precision, progress=False)
+
+
+def _tool(paths, name):
+    import tools
+    from common import chips_of
+
+    tool = tools.make(name)
+    image = chips_of(paths[:1])[0]
+
+    def work():
+        tool.find(image)
+
+    return work
+
+
+def _run(paths, precision):
+    _import_step()
+    return lambda: _step(paths, precision)
+
+
+def _drizzle(paths, way):
+    from drizzlepac import astrodrizzle
+
+    import acs_deepcr_step
+
+    _import_step()
+
+    def work():
+        names, keywords, began = [p.name for p in paths], {}, time.perf_counter()
+        if way != "standard":
+            _step(paths, way)
+            keywords = acs_deepcr_step.drizzle_kwargs()
+        seconds = time.perf_counter() - began
+        astrodrizzle.AstroDrizzle(names, output="final", **keywords)
+        if not list(Path().glob("final_dr?_sci.fits")) and not list(Path().glob("final_dr?.fits")):
+            raise SystemExit("AstroDrizzle left no product.")
+        return {"step_seconds": seconds}
+
+    return work
+
+
+def _growth(paths, precision):
+    """The step on all exposures; resident memory at even shares of the way."""
+    import psutil
+
+    work, samples, stop = _run(paths, precision), [], threading.Event()
+
+    def sample():
+        me = psutil.Process()
+        while not stop.wait(_SAMPLING):
+            samples.append(me.memory_info().rss / 1e6)
+
+    def measured():
+        thread = threading.Thread(target=sample)
+        thread.start()
+        try:
+            work()
+        finally:
+            stop.set()
+            thread.join()
+        return {"samples_mb": samples}
+
+    return measured
+
+
+_CASES = {"tool": _tool, "run": _run, "drizzle": _drizzle, "growth": _growth}
+
+
+def main():
+    """Run the case that the command line names."""
+    kind, *argument, directory = sys.argv[1:]
+    # What the programs print must not get between the result and its reader.
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.chdir(directory)
+    paths = sorted(Path(directory).glob("*_fl?.fits"))
+    if kind == "imports":
+        _import_step()
+        work = dict
+    else:
+        work = _CASES[kind](paths, *argument)
+    gc.collect()
+    base = peak_mb()
+    began = time.perf_counter()
+    more = work() or {}
+    result = {"seconds": time.perf_counter() - began, "peak_mb": peak_mb(), "base_mb": base, **more}
+    print(json.dumps(result), file=answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()

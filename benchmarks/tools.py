@@ -1,0 +1,160 @@
+"""Programs that find cosmic rays in one image, all called alike.
+
+Each is optional but ours: one that cannot be had is reported as such and left
+out. They are set as their authors advise for HST, or as named.
+"""
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from common import bfloat16_is_native, version
+
+# Electrons; what ACS/WFC's amplifiers have, and what the paper's comparison assumed.
+READ_NOISE = 5.0
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program ready to be called.
+
+    Attributes
+    ----------
+    name : str
+    find : callable
+        Takes an image, (R, C) float32 in electrons; returns its mask, (R, C) bool.
+    slow : bool
+        Takes so much longer than the rest that half a chip is measured, once.
+    """
+
+    name: str
+    find: Callable
+    slow: bool = False
+
+
+class NotHere(Exception):
+    """A tool that cannot be measured; the message says why."""
+
+
+def ours(precision, device):
+    """Return our engine in a precision on a device."""
+    from acs_deepcr_step import detect
+
+    if precision == "bfloat16" and device == "cpu" and not bfloat16_is_native():
+        raise NotHere("the processor has no native bfloat16")
+    detector = detect.Detector(precision=precision, device=device)
+    return lambda image: detect.mask(detector.probability(image))
+
+
+def deepcr(device):
+    """Return deepCR as published, in tiles of 1024."""
+    from deepCR import deepCR
+
+    model = deepCR(mask="ACS-WFC", device="GPU" if device == "cuda" else "CPU")
+    return lambda image: model.clean(image, segment=True, patch=1024) > 0
+
+
+def astroscrappy(**settings):
+    """Return astroscrappy with its defaults but for the settings."""
+    from astroscrappy import detect_cosmics
+
+    return lambda image: detect_cosmics(image, **settings)[0]
+
+
+def lacosmic():
+    """Return the LACosmic of the astropy project; it has few defaults, these are its manual's for HST."""
+    from astropy import log
+    from lacosmic import remove_cosmics
+
+    log.setLevel("WARNING")  # it tells of every iteration
+    options = {"contrast": 5, "cr_threshold": 4.5, "neighbor_threshold": 0.3}
+    return lambda image: remove_cosmics(image, **options, effective_gain=1, readnoise=READ_NOISE)[1]
+
+
+def dfcosmic(device):
+    """Return the LACosmic written with PyTorch, four iterations as astroscrappy's default."""
+    from dfcosmic import lacosmic
+
+    options = {"sigfrac": 0.3, "objlim": 5.0, "niter": 4, "gain": 1.0, "readnoise": READ_NOISE}
+    return lambda image: lacosmic(image, **options, device=device)[1]
+
+
+def cosmic_conn():
+    """Return Cosmic-CoNN's HST model with its defaults."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        from cosmic_conn import init_model
+
+        model = init_model("HST_ACS_WFC")
+    return lambda image: model.detect_cr(image.copy()) > 0.5
+
+
+# Name -> how to make it, whether it is slow, and the package it needs.
+# `paper`: the settings of Kwon, Zhang & Bloom 2021 for their comparison.
+_PAPER = {
+    "sepmed": False, "cleantype": "medmask", "niter": 4, "sigfrac": 0.3, "objlim": 2, "readnoise": READ_NOISE,
+    "gain": 1.0,
+}  # fmt: skip
+_MAKERS = {
+    "ours float32": (lambda device: ours("float32", device), False, "acs_deepcr_step"),
+    "ours bfloat16": (lambda device: ours("bfloat16", device), False, "acs_deepcr_step"),
+    "deepCR": (deepcr, False, "deepCR"),
+    "astroscrappy defaults": (lambda device: astroscrappy(), False, "astroscrappy"),
+    "astroscrappy paper": (lambda device: astroscrappy(**_PAPER), True, "astroscrappy"),
+    "lacosmic": (lambda device: lacosmic(), True, "lacosmic"),
+    "dfcosmic": (dfcosmic, True, "dfcosmic"),
+    "cosmic-conn": (lambda device: cosmic_conn(), True, "cosmic-conn"),
+}
+NAMES = tuple(_MAKERS)
+
+
+def make(name, device="cpu"):
+    """Return one tool.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+    device : str
+        Where those that can choose run: ``cpu``, ``cuda`` or ``mps``.
+
+    Returns
+    -------
+    Tool
+
+    Raises
+    ------
+    NotHere
+        If it is not installed, or cannot run here.
+    """
+    maker, slow, package = _MAKERS[name]
+    if version(package) == "not installed":
+        raise NotHere("not installed")
+    try:
+        find = maker(device)
+    except ImportError as error:
+        raise NotHere(f"cannot be imported: {error}") from error
+    return Tool(name, lambda image: np.asarray(find(image), bool), slow)
+
+
+def available(device="cpu"):
+    """Return the tools that can be measured here, and why the others cannot.
+
+    Parameters
+    ----------
+    device : str
+
+    Returns
+    -------
+    tools : list of Tool
+    missing : dict of str to str
+        Reason by name.
+    """
+    found, missing = [], {}
+    for name in NAMES:
+        try:
+            found.append(make(name, device))
+        except NotHere as reason:
+            missing[name] = str(reason)
+    return found, missing
