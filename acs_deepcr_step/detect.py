@@ -15,8 +15,9 @@ from .unet import Architecture, FoldedUNet
 
 __all__ = ["Detector", "dilate", "mask", "probability", "protect_saturated"]
 
-# Best of 128 to 1024 pixels on the processors measured (docs/performance): what a
-# tile needs at full resolution has to stay in the processor's cache.
+# Best of 128 to 1024 pixels on the processors measured (docs/performance). Smaller
+# tiles are mostly margin; for larger ones the memory of every layer is given back
+# to the system and asked for anew.
 _SIDE = {torch.float32: 320, torch.bfloat16: 384}
 _SIDE_GPU = 1024
 

@@ -168,6 +168,18 @@ def _merge_upsampling(up_weight, up_bias, weight):
     return kernel, weight.sum((2, 3)) @ up_bias
 
 
+def _channels_last(tensor):
+    """The same four-dimensional tensor, its channels next to each other in memory.
+
+    With one channel both layouts are the same bytes, and PyTorch takes them for
+    channels first: the first convolution would then hand its 32 channels on in the
+    wrong order, and they would be copied. Strides say which one is meant.
+    """
+    n, c, h, w = tensor.shape
+    strides = (c * h * w, 1, w * c, c)
+    return tensor.contiguous(memory_format=torch.channels_last).as_strided(tensor.shape, strides)
+
+
 class FoldedUNet:
     """A U-Net for inference: same function, no padding, no batch normalisation.
 
@@ -217,8 +229,8 @@ class FoldedUNet:
         def place(tensor, dtype):
             if tensor is None:
                 return None
-            layout = torch.channels_last if tensor.dim() == 4 else torch.contiguous_format
-            return tensor.to(device=device, dtype=dtype).contiguous(memory_format=layout)
+            tensor = tensor.to(device=device, dtype=dtype)
+            return _channels_last(tensor) if tensor.dim() == 4 else tensor.contiguous()
 
         first = self._encoder[0][0]
         for block in (*self._encoder, *self._decoder, self._out):
@@ -248,7 +260,7 @@ class FoldedUNet:
             ``(batch, 1, rows - 2 * margin, columns - 2 * margin)`` float32.
         """
         relu, conv = functional.relu_, functional.conv2d
-        skips, lost = [], 0
+        x, skips, lost = _channels_last(x), [], 0
         for level, (first, second) in enumerate(self._encoder):
             if level:
                 odd = lost % 2  # cells of the next level begin at even places of the tile

@@ -56,8 +56,8 @@ def test_999_parts_in_1000_of_the_cosmic_ray_flux_are_out_of_the_product(
     assert [mask.sum() for mask in ours] == list(table["n_flagged"])
     everywhere, away, full = unrejected(n)
     assert residual.flux(product, clean, full) <= 1e-3 * away
-    # Where a cosmic ray fills pixels and bleeds, the network misses some, most often the end of the trail.
-    assert residual.flux(product, clean) <= 0.05 * everywhere
+    # This field holds no event so large that protect_saturated takes it for a star.
+    assert residual.flux(product, clean) <= 1e-3 * everywhere
 
 
 def test_no_cosmic_ray_stands_in_a_hole_of_a_single_exposure(exposures, tmp_path):

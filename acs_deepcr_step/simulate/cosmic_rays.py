@@ -7,8 +7,14 @@ Particle Data Group's review (most probable loss; width xi), z squared times as 
 that the deposit has worms and tails. The charge diffuses on its way to the pixels, more the nearer to the
 back of the chip it was made. The rate of events, the depth and the diffusion are free within what ACS
 shows: about 1.0-1.3 events per second and cm2, 1.5 per cent of the pixels in 1000 s, a median near 1000
-electrons, few below 500, 4 pixels in size. The abundances of nuclei are those of galactic cosmic rays, a
-little fewer than in free space.
+electrons, few below 500, 4 pixels in size.
+
+Nuclei heavier than the proton are primaries only, and primaries are the lesser part of what hits a CCD in
+low Earth orbit: the Particle Data Group's spectrum of nucleons, 1.8e4 E^-2.7 per (m2 s sr GeV), above the
+some 5 GeV that the Earth's field lets pass there, gives 0.07 per (s cm2 sr), which is 0.3 events per second
+and cm2 of detector with the Earth hiding a third of the sky: a quarter of the rate that is seen. The rest are
+secondaries of the spacecraft and the atmosphere, of charge one. So the nuclei have a quarter of their
+galactic abundances here.
 """
 
 import numpy as np
@@ -18,9 +24,12 @@ PIXEL_UM = 15.0
 DEPTH_UM = 10.0  # silicon that collects charge, of the thinned chip's 12 to 17 micron
 _EV_PER_ELECTRON = 3.62
 _BETA_GAMMA = 3.0  # minimum ionising; most of the galactic protons that reach low Earth orbit
-# Charges and shares of the primaries at some GeV per nucleon: protons and secondaries, He, CNO, Ne-Si, Fe.
-_CHARGES = np.array([1, 2, 7, 12, 26])
-_SHARES = np.array([0.912, 0.082, 0.0044, 0.0013, 0.0003])
+# Charges, and shares among galactic cosmic rays at some GeV per nucleon: He, CNO, Ne-Si, Fe.
+_NUCLEI = np.array([2, 7, 12, 26])
+_ABUNDANCES = np.array([0.082, 0.0044, 0.0013, 0.0003])
+_PRIMARY_SHARE = 0.25  # of all events; the rest, and most of the primaries, are of charge one
+_CHARGES = np.array([1, *_NUCLEI])
+_SHARES = np.array([1 - _PRIMARY_SHARE * _ABUNDANCES.sum(), *(_PRIMARY_SHARE * _ABUNDANCES)])
 _DIFFUSION = (0.13, 0.36)  # pixels rms, for charge made at the front and at the back
 _SPACING = 0.25  # pixels between the points that stand for a track
 _DELTA_ENERGY = 20e3  # eV: a knocked-on electron of this energy has a range of some 5 micron

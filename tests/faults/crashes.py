@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 
+import numpy as np
 from harness import Conditions, call, finish, start
 from verdict import SECOND, Site, Tally, leftovers
 
@@ -24,6 +25,8 @@ __all__ = [
 def kills_at_random(root, trials, seed=1):
     """SIGKILL at random moments of a run: of a fresh exposure, and of one that was flagged before."""
     site, tally, chance = Site(root), Tally("kill -9 at a random moment"), random.Random(seed)
+    call(site.report, "run", [site.path])  # the first one also starts the server
+    site.fresh()
     began = time.perf_counter()
     call(site.report, "run", [site.path])
     whole = time.perf_counter() - began
@@ -31,7 +34,7 @@ def kills_at_random(root, trials, seed=1):
         again = trial % 2 == 1
         site.fresh(flagged=again)
         process = start(site.report, "run", [site.path], SECOND if again else {})
-        time.sleep(chance.uniform(0.1, 1.1) * whole)
+        time.sleep(chance.uniform(0.0, 1.2) * whole)
         process.kill()
         _count_killed(tally, site, finish(process, site.report), again)
     return tally
@@ -44,8 +47,8 @@ def kills_at_steps(root, trials=None):
         site.fresh(flagged=again)
         pars = SECOND if again else {}
         steps = len(call(site.report, "run", [site.path], pars, Conditions("kill", 0)).steps)
-        stride = max(1, -(-2 * steps // trials)) if trials else 1
-        for step in range(1 + (7 if again and trials else 0), steps + 1, stride):
+        chosen = np.linspace(1, steps, trials // 2 if trials else steps).round().astype(int)
+        for step in chosen.tolist():
             site.fresh(flagged=again)
             report = call(site.report, "run", [site.path], pars, Conditions("kill", step))
             _count_killed(tally, site, report, again, must=True)

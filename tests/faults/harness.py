@@ -122,7 +122,8 @@ def start(report, what, paths, pars=None, conditions=None):
     -------
     multiprocessing.Process
     """
-    pars = {"progress": False, "runfile": "", "precision": "float32", **(pars or {})}
+    precision = {"precision": "float32"} if what == "run" else {}
+    pars = {"progress": False, "runfile": "", **precision, **(pars or {})}
     arguments = (str(report), what, [str(path) for path in paths], pars, conditions or Conditions())
     process = _CONTEXT.Process(target=_work, args=arguments)
     process.start()
