@@ -137,6 +137,6 @@ def test_astrodrizzle_file_is_valid_for_teal(tmp_path):
         "for name, value in pars.items():\n"
         "    flat.update(value if isinstance(value, dict) else {name: value})\n"
         "given = handoff.drizzle_kwargs()\n"
-        "print(all(str(flat[name]) == str(value) for name, value in given.items()))"
+        "print(all(flat[name] == value or str(flat[name]) == str(value) for name, value in given.items()))"
     )
     assert python(code, tmp_path / "home", path=ROOT).endswith("True\n")
