@@ -127,7 +127,7 @@ def _print_residuals(products, exposures):
         pair = products[product], products[clean]
         rows.append((name, flux(*pair), flux(*pair, full)))
     print(f"Cosmic-ray flux left in the drizzled image (what exceeds {LIMIT_SIGMA:g} sigma of its noise):")
-    print(f"{'':16}{'everywhere':>24}{'but near full wells':>28}")
+    print(f"{'':16}{'everywhere':>24}{'away from full wells':>28}")
     for name, *left in rows:
         cells = (f"{f:,.0f} e- ({100 * f / whole:.3f} %)" for f, whole in zip(left, rows[0][1:], strict=True))
         print(f"{name:16}{next(cells):>24}{next(cells):>28}")
