@@ -8,12 +8,13 @@ INSTALLED = .venv/installed
 export MPLBACKEND = Agg
 TEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: help demo test test-all lint benchmark clean
+.PHONY: help demo test test-all soak lint benchmark clean
 
 help:
 	@echo "make demo       simulate, flag and drizzle three exposures; draws one picture"
 	@echo "make test       the tests, but for the slow ones"
 	@echo "make test-all   all tests"
+	@echo "make soak       kill, starve and disturb it a thousand times; puts a table into docs/reliability.md"
 	@echo "make lint       ruff"
 	@echo "make benchmark  how fast the step is here"
 	@echo "make clean      remove .venv and everything that was made"
@@ -31,6 +32,9 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(TEST)
+
+soak: $(INSTALLED)
+	$(BIN)/python tests/faults/soak.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

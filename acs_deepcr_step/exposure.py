@@ -19,7 +19,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
-from . import dq
+from . import dq, fitsbytes
 from .errors import ExposureError
 
 __all__ = [
@@ -253,6 +253,7 @@ def _quiet():
 
 def _headers(path):
     """Headers and places of all HDUs, without reading pixels."""
+    fitsbytes.check_counts(path)
     headers, spans = [], []
     with (
         _quiet(),  # what is wrong is found and named below
@@ -264,7 +265,22 @@ def _headers(path):
             spans.append(Span(where["hdrLoc"], where["datLoc"], where["datLoc"] + where["datSpan"]))
     if any(a.end != b.header for a, b in zip(spans, spans[1:], strict=False)):
         raise ValueError("its HDUs do not follow each other")
+    with open(path, "rb") as file:
+        _check_bytes(file, spans)
     return headers, tuple(spans)
+
+
+def _check_bytes(file, spans):
+    """Refuse what the FITS reader forgives, but what cannot be edited or would be left out silently."""
+    for index, span in enumerate(spans):
+        file.seek(span.header)
+        if not fitsbytes.has_end(file.read(span.data - span.header)):
+            raise ValueError(f"the header of HDU {index} has no proper END card")
+    # The reader takes what it cannot read for bytes after the last HDU. A chip may be among it.
+    file.seek(spans[-1].end)
+    rest = file.read(fitsbytes.BLOCK)
+    if b"XTENSION" in rest or b"EXTNAME" in rest:
+        raise ValueError(f"HDU {len(spans)} is damaged")
 
 
 def _text(header, key):
@@ -287,6 +303,7 @@ def _checked(path, state, headers, spans, any_detector):
     for extver in sorted(version for name, version in extensions if name == "SCI"):
         pair = (extensions["SCI", extver], extensions.get(("DQ", extver)))
         chips.append(_chip(primary, headers, pair, extver, faults))
+        _check_sizes(chips[-1], spans, faults)
     if not any(name == "SCI" for name, _ in extensions):
         faults.append("it has no SCI extension: give a calibrated exposure (*_flc.fits)")
     if faults:
@@ -299,7 +316,7 @@ def _checked(path, state, headers, spans, any_detector):
         )
     return Exposure(
         path=path,
-        rootname=(_text(primary, "ROOTNAME") or path.name.split("_")[0]).lower(),
+        rootname=fitsbytes.header_text(_text(primary, "ROOTNAME") or path.name.split("_")[0]).lower(),
         expstart=_number(primary, "EXPSTART"),
         instrument=instrument,
         detector=detector,
@@ -310,6 +327,16 @@ def _checked(path, state, headers, spans, any_detector):
         provenance={key: primary[key] for key in primary if key == "DEEPCR" or key.startswith("DCR")},
         warnings=tuple(f"{path.name}: {note}: look at its mask before you rely on it." for note in notes),
     )
+
+
+def _check_sizes(chip, spans, faults):
+    """Refuse images whose data are not as large as their shape tells (PCOUNT, GCOUNT)."""
+    for name, index, dtype in (("SCI", chip.sci, chip.sci_dtype), ("DQ", chip.dq, chip.dq_dtype)):
+        if index is None or dtype is None:
+            continue
+        size = chip.shape[0] * chip.shape[1] * dtype.itemsize
+        if spans[index].end - spans[index].data != size + -size % fitsbytes.BLOCK:
+            faults.append(f"[{name},{chip.extver}] is not as large as its shape tells")
 
 
 def _check_instrument(instrument, detector, any_detector, faults, notes):

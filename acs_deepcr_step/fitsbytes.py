@@ -6,20 +6,100 @@ scaling or compression. (A library that parses and writes anew may change any of
 these.) Source: FITS Standard 4.0, sections 3.3, 4.1 and appendix J (checksum).
 """
 
+import math
+import os
+import re
+
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["BLOCK", "edited_header", "ones_complement", "padded", "with_checksum"]
+__all__ = [
+    "BLOCK",
+    "check_counts",
+    "edited_header",
+    "has_end",
+    "header_text",
+    "ones_complement",
+    "padded",
+    "with_checksum",
+]
 
 BLOCK = 2880
 CARD = 80
+
+# More axes or columns than this the standard does not allow (sections 4.4.1 and 7.3.1). A reader that
+# believes a larger number counts for hours.
+_MOST = 999
+_LONGEST_HEADER = 2**24
+_INTEGER = re.compile(rb"([A-Z0-9]{1,8}) *= *([+-]?\d+) *(?:/.*)?", re.S)
+
+
+def check_counts(path):
+    """Refuse a file on which a reader of FITS files would count, or go in a circle, without end.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    ValueError
+        More axes or columns than can be, or data of a negative size. Other faults
+        are left to the reader.
+    """
+    with open(path, "rb") as file:
+        end = os.fstat(file.fileno()).st_size
+        while header := _next_header(file):
+            cards = (_INTEGER.fullmatch(header[i : i + CARD]) for i in range(0, len(header), CARD))
+            # Of a keyword that stands twice the first counts, as for the reader.
+            values = {card[1]: int(card[2]) for card in reversed(list(cards)) if card}
+            for key in (b"NAXIS", b"TFIELDS", b"ZNAXIS"):
+                if values.get(key, 0) > _MOST:
+                    raise ValueError(f"{key.decode()} is above {_MOST}")
+            size = _data_size(values)
+            if size is not None and size < 0:
+                raise ValueError("its axes, PCOUNT and GCOUNT give data of a negative size")
+            if size is None or size > end - file.tell():
+                return
+            file.seek(size + -size % BLOCK, os.SEEK_CUR)
+
+
+def _next_header(file):
+    """Bytes of the header that begins here; what there is of it where it does not end."""
+    header = bytearray()
+    while len(header) < _LONGEST_HEADER and (block := file.read(BLOCK)):
+        header += block
+        if has_end(block):
+            break
+    return bytes(header)
+
+
+def _data_size(values):
+    """Bytes of the data after a header, without padding; None where it does not tell."""
+    try:
+        axes = [values[b"NAXIS%d" % i] for i in range(1, values[b"NAXIS"] + 1)]
+        pixels = values.get(b"PCOUNT", 0) + math.prod(axes) if axes else 0
+        return abs(values[b"BITPIX"]) // 8 * values.get(b"GCOUNT", 1) * pixels
+    except KeyError:
+        return None
 
 
 def _cards(block):
     """The 80-byte cards of a header, without END and what follows."""
     cards = [block[i : i + CARD] for i in range(0, len(block), CARD)]
-    end = next(i for i, card in enumerate(cards) if card[:8] == b"END     ")
+    end = cards.index(b"END".ljust(CARD))
     return cards[:end]
+
+
+def header_text(text):
+    """Return a text as a header can hold it: whatever is no printable ASCII becomes a question mark."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
+
+
+def has_end(block):
+    """Return whether a header (whole blocks, bytes) has an END card with nothing but blanks on it."""
+    cards = (block[i : i + CARD] for i in range(0, len(block), CARD))
+    return any(card == b"END".ljust(CARD) for card in cards)
 
 
 def _keyword(card):

@@ -88,6 +88,13 @@ def _listed(path, faults):
 def _files(name, notes, faults):
     name = os.path.expanduser(name)
     path = Path(name)
+    try:
+        os.stat(path)
+    except PermissionError:
+        faults.append(f"{name} cannot be reached: the permissions of its directory forbid it")
+        return []
+    except (OSError, ValueError):
+        pass  # no such name: it may be a pattern
     if path.is_dir():
         faults.append(f"{name} is a directory: name the exposures in it, e.g. '{path / '*_flc.fits'}'")
         return []
@@ -129,7 +136,10 @@ def _members(table, faults):
     """Exposures of an association table: flc where there is one, else flt."""
     from astropy.io import fits
 
+    from . import fitsbytes
+
     try:
+        fitsbytes.check_counts(table)
         rows = fits.getdata(table, 1)
         members = [
             (str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip().upper())

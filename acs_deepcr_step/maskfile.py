@@ -16,6 +16,7 @@ import numpy as np
 from astropy.io import fits
 
 from . import fitsbytes
+from .dq import CR_BITS
 from .errors import ExposureError
 from .exposure import same_observation
 from .saving import atomic
@@ -23,6 +24,9 @@ from .saving import atomic
 __all__ = ["ChipMask", "MaskFile", "name_for", "read", "read_header", "same_exposure", "write"]
 
 _KIND = "DEEPCR MASK"
+
+# Of a chip; those of ACS/WFC have an eighth of it.
+_MOST_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def write(path, mask, notes=None, check=None):
     header["ROOTNAME"] = (mask.rootname, "of the exposure")
     if math.isfinite(mask.expstart):
         header["EXPSTART"] = (mask.expstart, "of the exposure, MJD")
-    header["DCRMODEL"] = (mask.model, "model")
+    header["DCRMODEL"] = (fitsbytes.header_text(mask.model), "model")
     header["DCRHASH"] = (mask.model_hash, "SHA-256 of the weights, first 16 digits")
     header["DCRPREC"] = (mask.precision, "precision of the network")
     header["DCRTHRSH"] = (mask.threshold, "probability threshold")
@@ -194,6 +198,7 @@ def _opened(path):
     if not path.is_file():
         raise ExposureError(f"The mask file {path} is missing: put it back beside its exposure.")
     try:
+        fitsbytes.check_counts(path)
         with fits.open(path, memmap=False) as hdus:
             if hdus[0].header.get("FILETYPE") != _KIND:
                 raise ValueError("it is not one")
@@ -209,7 +214,13 @@ def _chips(hdus):
     chips = []
     for hdu in hdus:
         if hdu.name == "FLAGS":
+            # Checked before the pixels are unpacked: a small file can hold a vast image.
+            for plane in (hdu, hdus["PROB", hdu.ver]):
+                if len(plane.shape) != 2 or math.prod(plane.shape) > _MOST_PIXELS:
+                    raise ValueError(f"an image of shape {plane.shape}")
             stored = hdus["PROB", hdu.ver].data
+            if stored.dtype.kind != "i" or stored.dtype.itemsize != 2:
+                raise ValueError("PROB does not hold 16-bit integers")
             if stored.shape != hdu.data.shape or hdu.data.dtype != np.uint8:
                 raise ValueError("FLAGS and PROB do not fit")
             keys = hdu.header
@@ -219,6 +230,8 @@ def _chips(hdus):
 
 def _header(hdus):
     header = hdus[0].header
+    if header["DCRBIT"] not in CR_BITS or header["DCRPBIT"] not in (0, *CR_BITS):
+        raise ValueError("the bit of its flags is not one for cosmic rays")
     return MaskFile(
         rootname=str(header["ROOTNAME"]),
         expstart=float(header.get("EXPSTART", math.nan)),

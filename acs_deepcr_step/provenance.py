@@ -60,22 +60,18 @@ def cards(mask, mask_name):
     """
     values = {
         "DEEPCR": ("COMPLETE", "cosmic rays flagged by acs_deepcr_step"),
-        "DCRMODEL": (_ascii(mask.model)[-60:], "deepCR model"),
+        "DCRMODEL": (fitsbytes.header_text(mask.model)[-60:], "deepCR model"),
         "DCRHASH": (mask.model_hash, "SHA-256 of the weights, first 16 digits"),
         "DCRTHRSH": (mask.threshold, "probability threshold"),
         "DCRGROW": (mask.grow, "growth of the flags in pixels"),
         "DCRBIT": (mask.crbit, "DQ bit of the flags"),
         "DCRVERS": (__version__, "version of acs_deepcr_step"),
         "DCRDATE": (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC of this run"),
-        "DCRMASK": (_ascii(mask_name) or NO_MASK, "mask file"),
+        "DCRMASK": (fitsbytes.header_text(mask_name) or NO_MASK, "mask file"),
         "DCRNEXP": (1, "exposures that the flags were decided from"),
         "DCRRUN": (mask.run, "identifies these flags"),
     }
     return {key: values[key] for key in _KEYWORDS}
-
-
-def _ascii(text):
-    return text.encode("ascii", "replace").decode()
 
 
 def edits(current, primary_cards, history, arrays, counts=None):
@@ -208,7 +204,7 @@ def take_back(dq, earlier, chip):
     clear = dq.dtype.type(~earlier.bit)
     if earlier.planes is None:
         carrying = int(np.count_nonzero(dq & earlier.bit))
-        if chip.dq_count is not None and carrying not in (0, chip.dq_count):
+        if carrying not in (0, chip.dq_count):
             raise ExposureError(
                 f"[DQ,{chip.extver}] carries bit {earlier.bit} on {carrying} pixels where the step, "
                 f"which wrote no mask file, set {chip.dq_count}: another program changed them, "

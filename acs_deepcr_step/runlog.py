@@ -5,8 +5,10 @@ logger ``acs_deepcr_step`` under the host's own rules; neither levels nor
 handlers of any logger are touched.
 """
 
+import contextlib
 import logging
 import os
+import sys
 import time
 import warnings
 
@@ -17,6 +19,19 @@ __all__ = ["RunLog"]
 _LOGGER = logging.getLogger("acs_deepcr_step")
 _FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
 _FORMAT.converter = time.gmtime
+
+
+class _File(logging.FileHandler):
+    """A log that can no longer be written to is told of once, and stops no run."""
+
+    _told = False
+
+    def handleError(self, record):  # the name is logging's
+        if not self._told:
+            self._told = True
+            error = sys.exc_info()[1]
+            reason = getattr(error, "strerror", None) or error
+            warnings.warn(f"The log {self.baseFilename} is incomplete ({reason}).", StepWarning, stacklevel=6)
 
 
 class RunLog:
@@ -37,7 +52,7 @@ class RunLog:
         self._file = None
         if path:
             try:
-                self._file = logging.FileHandler(os.path.expanduser(path), mode="a", encoding="utf-8")
+                self._file = _File(os.path.expanduser(path), mode="a", encoding="utf-8")
             except OSError as error:
                 raise InputError(
                     f"The log file {path} cannot be written ({error.strerror}): "
@@ -50,7 +65,9 @@ class RunLog:
 
     def __exit__(self, *_):
         if self._file is not None:
-            self._file.close()
+            # What a full disk did not take was told of already.
+            with contextlib.suppress(OSError):
+                self._file.close()
 
     def info(self, message):
         """Log a message."""

@@ -7,6 +7,7 @@ exposure; with an executor of the user's, whatever that gives.
 
 import multiprocessing
 import os
+import signal
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -96,6 +97,8 @@ _stage = None  # of a worker process
 def _begin_worker(stop):
     global _stage
     _stage = Stage(stop)
+    # A terminal's Ctrl-C reaches the whole group; the parent alone acts on it, through `stop`.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _in_worker(work, task):

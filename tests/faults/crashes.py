@@ -41,14 +41,18 @@ def kills_at_random(root, trials, seed=1):
 
 
 def kills_at_steps(root, trials=None):
-    """SIGKILL at every line of the modules that write, or at that many of them, evenly spread."""
+    """SIGKILL before every line of the modules that write, when it runs first and last; or before so many."""
     site, tally = Site(root), Tally("kill -9 at each step of writing")
     for again in (False, True):
         site.fresh(flagged=again)
         pars = SECOND if again else {}
-        steps = len(call(site.report, "run", [site.path], pars, Conditions("kill", 0)).steps)
-        chosen = np.linspace(1, steps, trials // 2 if trials else steps).round().astype(int)
-        for step in chosen.tolist():
+        steps = call(site.report, "run", [site.path], pars, Conditions("kill", 0)).steps
+        first = {name: i for i, name in reversed(list(enumerate(steps, 1)))}
+        last = {name: i for i, name in enumerate(steps, 1)}
+        chosen = sorted({*first.values(), *last.values()})
+        if trials:
+            chosen = np.linspace(1, len(steps), trials // 2).round().astype(int).tolist()
+        for step in chosen:
             site.fresh(flagged=again)
             report = call(site.report, "run", [site.path], pars, Conditions("kill", step))
             _count_killed(tally, site, report, again, must=True)
@@ -64,7 +68,7 @@ def _count_killed(tally, site, report, again, must=False):
 
 
 def failing_calls(root, names, deepest=None):
-    """Make the first, second, ... of these calls fail, up to the last that is made (or to `deepest`)."""
+    """Make the first, second, ... of these calls fail, up to the last that is made or to `deepest`."""
     site, tally = Site(root), Tally("a system call fails (fsync, rename, open ...)")
     for name in names:
         for nth in range(1, (deepest or 1000) + 1):
@@ -89,7 +93,9 @@ def largest_file(root, trials):
         again = trial % 2 == 1
         site.fresh(flagged=again)
         limit = 1 + trial * (whole - 1) // trials
-        report = call(site.report, "run", [site.path], SECOND if again else {}, Conditions(largest_file=limit))
+        report = call(
+            site.report, "run", [site.path], SECOND if again else {}, Conditions(largest_file=limit)
+        )
         _count_refused(tally, site, report, again)
     return tally
 

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 from astropy.io import fits
 from harness import call
-from verdict import Site, Tally
+from verdict import Site, Tally, with_right_sum
 
 __all__ = ["associations", "exposures", "masks"]
 
@@ -16,31 +16,31 @@ BLOCK, CARD = 2880, 80
 _LARGEST = 2_000_000_000  # bytes of memory
 
 _NUMBERS = (
-    b"0", b"1", b"2", b"3", b"-1", b"7", b"8", b"16", b"32", b"64", b"-32", b"-64", b"128", b"2880", b"99999",
-    b"2147483647", b"4294967297", b"9223372036854775807", b"1" + b"0" * 30, b"-9223372036854775808",
-    b"1.5", b"1E400", b"1E-320", b"NAN", b"INF", b"T", b"F", b"", b"'x'", b"'NaN'", b"(1, 2)", b"1 2",
+    b"0", b"1", b"2", b"3", b"-1", b"7", b"8", b"16", b"32", b"64", b"-32", b"-64", b"128", b"2880",
+    b"99999", b"2147483647", b"4294967297", b"9223372036854775807", b"1" + b"0" * 30,
+    b"-9223372036854775808", b"1.5", b"1E400", b"1E-320", b"NAN", b"INF", b"T", b"F", b"", b"'x'", b"'NaN'",
+    b"(1, 2)", b"1 2",
 )  # fmt: skip
 _TEXTS = (
-    b"''", b"'%s%n%d'", b"'../../etc/passwd'", b"'/dev/zero'", b"'$HOME/~'", b"'jref$x.fits'", b"'" + b"A" * 66 + b"'",
-    b"'\x1b[31mred\x07'", b"'a\nb'", b"'\xe9\xff\xfe'", b"'\x00\x00'", b"'unclosed", b"'it''s'", b"'NONE'", b"'COMPLETE'",
-    b"'ELECTRONS/S'", b"'COUNTS'", b"'SCI'", b"'DQ'", b"'ACS'", b"'SBC'", b"'WFC'", b"'..'", b"'.'", b"'a/'",
+    b"''", b"'%s%n%d'", b"'../../etc/passwd'", b"'/dev/zero'", b"'$HOME/~'", b"'jref$x.fits'",
+    b"'" + b"A" * 66 + b"'", b"'\x1b[31mred\x07'", b"'a\nb'", b"'\xe9\xff\xfe'", b"'\x00\x00'",
+    b"'unclosed", b"'it''s'", b"'NONE'", b"'COMPLETE'", b"'ELECTRONS/S'", b"'COUNTS'", b"'SCI'", b"'DQ'",
+    b"'ACS'", b"'SBC'", b"'WFC'", b"'..'", b"'.'", b"'a/'",
 )  # fmt: skip
 _KEYS = (
-    b"SIMPLE", b"XTENSION", b"BITPIX", b"NAXIS", b"NAXIS1", b"NAXIS2", b"NAXIS3", b"PCOUNT", b"GCOUNT", b"EXTEND",
-    b"GROUPS", b"EXTNAME", b"EXTVER", b"BSCALE", b"BZERO", b"BUNIT", b"CCDCHIP", b"ROOTNAME", b"EXPSTART", b"EXPTIME",
-    b"INSTRUME", b"DETECTOR", b"FILTER1", b"FILTER2", b"CHECKSUM", b"DATASUM", b"ZIMAGE", b"THEAP", b"TFIELDS",
-    b"DEEPCR", b"DCRMASK", b"DCRBIT", b"DCRRUN", b"DCRNPIX", b"DCRTHRSH", b"NEXTEND", b"INHERIT", b"BLANK",
-)  # fmt: skip
+    b"SIMPLE XTENSION BITPIX NAXIS NAXIS1 NAXIS2 NAXIS3 PCOUNT GCOUNT EXTEND GROUPS EXTNAME EXTVER BSCALE "
+    b"BZERO BUNIT CCDCHIP ROOTNAME EXPSTART EXPTIME INSTRUME DETECTOR FILTER1 FILTER2 CHECKSUM DATASUM "
+    b"ZIMAGE THEAP TFIELDS DEEPCR DCRMASK DCRBIT DCRRUN DCRNPIX DCRTHRSH NEXTEND INHERIT BLANK "
+).split()
 _MASK_KEYS = (
-    b"FILETYPE", b"ROOTNAME", b"EXPSTART", b"DCRMODEL", b"DCRHASH", b"DCRPREC", b"DCRTHRSH", b"DCRGROW", b"DCRPSAT",
-    b"DCRBIT", b"DCRRUN", b"DCRPREV", b"DCRPBIT", b"CCDCHIP", b"SCIHASH", b"EXTNAME", b"EXTVER", b"ZBITPIX", b"ZNAXIS",
-    b"ZNAXIS1", b"ZNAXIS2", b"ZTILE1", b"ZTILE2", b"ZCMPTYPE", b"ZNAME1", b"ZVAL1", b"ZVAL2", b"NAXIS1", b"NAXIS2",
-    b"PCOUNT", b"TFORM1", b"TTYPE1", b"TFIELDS", b"THEAP", b"BITPIX",
-)  # fmt: skip
+    b"FILETYPE ROOTNAME EXPSTART DCRMODEL DCRHASH DCRPREC DCRTHRSH DCRGROW DCRPSAT DCRBIT DCRRUN DCRPREV "
+    b"DCRPBIT CCDCHIP SCIHASH EXTNAME EXTVER ZBITPIX ZNAXIS ZNAXIS1 ZNAXIS2 ZTILE1 ZTILE2 ZCMPTYPE ZNAME1 "
+    b"ZVAL1 ZVAL2 NAXIS1 NAXIS2 PCOUNT TFORM1 TTYPE1 TFIELDS THEAP BITPIX "
+).split()
 _TABLE_KEYS = (
-    b"NAXIS", b"NAXIS1", b"NAXIS2", b"PCOUNT", b"GCOUNT", b"TFIELDS", b"TTYPE1", b"TTYPE2", b"TFORM1", b"TFORM2",
-    b"TFORM3", b"TTYPE3", b"XTENSION", b"BITPIX", b"THEAP", b"TDIM1", b"TNULL1", b"TSCAL1",
-)  # fmt: skip
+    b"NAXIS NAXIS1 NAXIS2 PCOUNT GCOUNT TFIELDS TTYPE1 TTYPE2 TFORM1 TFORM2 TFORM3 TTYPE3 XTENSION BITPIX "
+    b"THEAP TDIM1 TNULL1 TSCAL1 "
+).split()
 
 
 def _choice(chance, things):
@@ -72,9 +72,11 @@ class Mutator:
         self._content, self._keys = content, keys
         self._chance = np.random.default_rng(seed)
         self._places = _headers(content)
+        # Some stand twice: they are made more often.
         self._ways = (
-            self._card, self._card, self._card, self._two_cards, self._bits, self._bits, self._truncated, self._swapped,
-            self._repeated, self._dropped, self._no_end, self._noise, self._appended, self._pixels, self._inserted,
+            self._card, self._card, self._card, self._two_cards, self._bits, self._bits, self._truncated,
+            self._swapped, self._repeated, self._dropped, self._no_end, self._noise, self._appended,
+            self._pixels, self._inserted,
         )  # fmt: skip
 
     def make(self):
@@ -145,7 +147,9 @@ class Mutator:
     def _no_end(self, content):
         start, data, _ = self._header()
         at = content.find(b"END" + b" " * 77, start, data)
-        content[at : at + CARD] = _choice(self._chance, (b" " * CARD, b"END".ljust(CARD, b"\0"), b"END = 1".ljust(CARD)))
+        content[at : at + CARD] = _choice(
+            self._chance, (b" " * CARD, b"END".ljust(CARD, b"\0"), b"END = 1".ljust(CARD))
+        )
 
     def _noise(self, content):
         start, data, _ = self._header()
@@ -170,7 +174,9 @@ def exposures(root, trials, seed=3):
     """Mutated exposures, fresh ones and (every second) ones that were flagged before."""
     site, tally = Site(root), Tally("damaged and hostile exposures")
     mutators = {
-        again: Mutator((site.flagged / site.path.name if again else site.original).read_bytes(), _KEYS, seed + again)
+        again: Mutator(
+            (site.flagged / site.path.name if again else site.original).read_bytes(), _KEYS, seed + again
+        )
         for again in (False, True)
     }
     for trial in range(trials):
@@ -243,7 +249,9 @@ def _cards(header):
 
 def _ours(card):
     key = card[:8].rstrip()
-    return key in (b"DEEPCR", b"CHECKSUM", b"DATASUM", b"END", b"HISTORY", b"CONTINUE") or key.startswith(b"DCR")
+    return key in (b"DEEPCR", b"CHECKSUM", b"DATASUM", b"END", b"HISTORY", b"CONTINUE") or key.startswith(
+        b"DCR"
+    )
 
 
 def masks(root, trials, seed=5):
@@ -253,6 +261,8 @@ def masks(root, trials, seed=5):
     allowed = _all_bits(site)
     for trial in range(trials):
         content, way = mutator.make()
+        if trial % 8:  # most by somebody who knows what he does
+            content = with_right_sum(content)
         what = ("undo", "apply", "run")[trial % 3]
         site.fresh(flagged=what != "apply")
         site.mask.write_bytes(content)
@@ -291,8 +301,13 @@ def associations(root, trials, seed=7):
         site.fresh()
         content, way = mutator.make()
         if trial % 3 == 0:
-            name = _choice(mutator._chance, (b"../" + member, b"/" + member, b"..%2f", b"\x1b[2J", b"*", b"?", b"@list"))
-            content, way = table.read_bytes().replace(member, name[: len(member)].ljust(len(member)), 1), "name"
+            name = _choice(
+                mutator._chance, (b"../" + member, b"/" + member, b"..%2f", b"\x1b[2J", b"*", b"?", b"@list")
+            )
+            content, way = (
+                table.read_bytes().replace(member, name[: len(member)].ljust(len(member)), 1),
+                "name",
+            )
         asn = shutil.copy(table, site.directory / "hostile_asn.fits")
         asn.write_bytes(content)
         there = outside.read_bytes()

@@ -14,7 +14,7 @@ from acs_deepcr_step.errors import ExposureError
 
 __all__ = ["lock_after_a_kill", "other_program", "two_writers"]
 
-_LOOK = "exposure:require_unchanged"
+_LOOK = "exposure:require_unchanged:"
 
 
 def other_program(root, trials=None):
@@ -28,7 +28,8 @@ def other_program(root, trials=None):
     steps = call(site.report, "run", [site.path], {}, Conditions("replace", 0)).steps
     # The last look before the new file takes its place is the end of what can be seen; between the mask
     # file's and that one the mask file may stay.
-    looks = [i for i in range(2, len(steps) + 1) if steps[i - 1] == _LOOK != steps[i - 2]]
+    looking = [name.startswith(_LOOK) for name in steps]
+    looks = [i for i in range(2, len(steps) + 1) if looking[i - 1] and not looking[i - 2]]
     mask_look, last = looks[-2:]
     acts = ("replace", "change", "shorten", "delete")
     stride = max(1, -(-last * len(acts) // trials)) if trials else 1
@@ -66,7 +67,9 @@ def _count_left_alone(tally, site, report, act, other):
     extra = [entry.name for entry in site.directory.iterdir() if entry not in (site.path, site.mask)]
     if theirs and site.mask.exists():
         extra.append(site.mask.name)
-    tally.count(report.outcome, "new" if flagged_theirs else "old", wrong + [f"left over: {name}" for name in extra])
+    tally.count(
+        report.outcome, "new" if flagged_theirs else "old", wrong + [f"left over: {name}" for name in extra]
+    )
 
 
 def _is_flagged_copy(path, other, root):
@@ -90,7 +93,10 @@ def two_writers(root, trials):
         wrong = [f"{outcome}: {message}" for outcome, message in reports if outcome != "done"]
         if site.dq(site.path) not in single.values():
             wrong.append("the result is that of neither run")
-        if len(fits.getheader(site.path)["HISTORY"]) != len(fits.getheader(site.original).get("HISTORY", ())) + 2:
+        if (
+            len(fits.getheader(site.path)["HISTORY"])
+            != len(fits.getheader(site.original).get("HISTORY", ())) + 2
+        ):
             wrong.append("a run was lost")
         tally.count("done", "new", wrong + site.recovery())
     return tally
@@ -98,7 +104,9 @@ def two_writers(root, trials):
 
 def _in_processes(site):
     reports = [Path(f"{site.report}.{number}") for number in (1, 2)]
-    processes = [start(report, "run", [site.path], pars) for report, pars in zip(reports, ({}, SECOND), strict=True)]
+    processes = [
+        start(report, "run", [site.path], pars) for report, pars in zip(reports, ({}, SECOND), strict=True)
+    ]
     ended = [finish(process, report) for process, report in zip(processes, reports, strict=True)]
     return [(report.outcome, report.message) for report in ended]
 
