@@ -14,6 +14,7 @@ import numpy as np
 
 from . import __version__, detect, exposure, flags, maskfile, models, provenance, rerun, results, saving
 from .errors import ExposureError
+from .inspection import inspect
 from .task import Outcome, Stage
 
 __all__ = ["apply_mask", "current_state", "flag", "process_stage"]
@@ -116,7 +117,7 @@ def current_state(task):
         same = exposure.FileState.of(task.exposure.path) == task.exposure.state
     except OSError as error:
         raise ExposureError(f"{task.exposure.path} is gone ({error.strerror}).") from error
-    return task.exposure if same else exposure.inspect(task.exposure.path, task.parameters.any_detector)
+    return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
 
 
 def _known_mask(task):
@@ -190,6 +191,7 @@ def _store(task, current, mask, work, stage, notes):
         name = task.mask_path.name if task.parameters.mask_file else ""
         history = f"acs_deepcr_step {__version__} set DQ bit {mask.crbit} on {sum(counts.values())} pixels"
         new = provenance.edits(current, provenance.cards(mask, name), history, arrays, counts)
+
     def write_mask():
         if task.parameters.mask_file:
             maskfile.write(task.mask_path, mask, notes, lambda: exposure.require_unchanged(current))
@@ -207,7 +209,7 @@ def _flags_of_target(task, current):
         return provenance.earlier_flags(current)
     if not task.target.exists():
         return None
-    return provenance.earlier_flags(exposure.inspect(task.target, task.parameters.any_detector))
+    return provenance.earlier_flags(inspect(task.target, task.parameters.any_detector))
 
 
 def _new_mask(task, current, detector):

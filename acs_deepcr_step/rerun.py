@@ -4,6 +4,7 @@ import hashlib
 import time
 
 from . import exposure, flags, maskfile, provenance, results
+from .inspection import inspect
 
 __all__ = ["is_up_to_date"]
 
@@ -34,7 +35,7 @@ def is_up_to_date(task, known, info, precision, outcome):
     elif not task.target.exists():
         return False
     else:
-        there = exposure.inspect(task.target, task.parameters.any_detector)
+        there = inspect(task.target, task.parameters.any_detector)
         if not provenance.is_flagged(there):
             return False
     changes = _changes(task, there, known, (info, precision), outcome)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from . import __version__, handoff, inputs, models, saving
 from .errors import ExposureError, InputError, ParameterError, RunError, StepError
-from .exposure import inspect, same_observation
+from .exposure import same_observation
+from .inspection import inspect
 from .parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
 from .runlog import RunLog
 

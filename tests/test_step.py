@@ -27,7 +27,7 @@ from scipy import ndimage
 import acs_deepcr_step
 from acs_deepcr_step import maskfile, run, simulate
 from acs_deepcr_step.errors import ParameterError, RunError
-from acs_deepcr_step.exposure import inspect
+from acs_deepcr_step.inspection import inspect
 
 OUR_CARDS = "DEEPCR DCRMODEL DCRHASH DCRTHRSH DCRGROW DCRBIT DCRVERS DCRDATE DCRMASK DCRNEXP".split()
 
