@@ -6,7 +6,7 @@ from verdict import Site
 
 
 def test_file_of_another_program_stays(tmp_path):
-    tally = rivals.other_program(tmp_path, 40)
+    tally = rivals.other_program(tmp_path, 28)
     assert tally.lost == []
     assert tally.refused and tally.new  # before the step read it, it is simply the exposure
 
