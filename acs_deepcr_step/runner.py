@@ -8,7 +8,14 @@ exposure; with an executor of the user's, whatever that gives.
 import multiprocessing
 import os
 import signal
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
@@ -63,10 +70,10 @@ def _cores():
 
 
 def _results(futures):
-    """Yield (index, outcome or error) as futures end; a dead worker's error is raised."""
+    """Yield (index, outcome or error) as futures end."""
     for future in as_completed(futures):
         error = future.exception()
-        if isinstance(error, BrokenProcessPool) or (error and not isinstance(error, Exception)):
+        if error is not None and not isinstance(error, Exception):
             raise error
         yield futures[future], error or future.result()
 
@@ -112,25 +119,52 @@ def _in_processes(work, tasks, workers):
     left, attempts = dict(enumerate(tasks)), [0] * len(tasks)
     context = multiprocessing.get_context("spawn")  # forked threads of PyTorch hang
     while left:
+        # Exposures that were in hand when a worker died go one by one: another death tells which it is.
+        suspects = {index: task for index, task in left.items() if attempts[index]}
+        batch, size = (suspects, 1) if suspects else (dict(left), min(workers, len(left)))
         stop = context.Event()
-        pool = ProcessPoolExecutor(min(workers, len(left)), context, _begin_worker, (stop,))
+        pool = ProcessPoolExecutor(size, context, _begin_worker, (stop,))
         try:
-            futures = {pool.submit(_in_worker, work, task): index for index, task in left.items()}
-            for index, result in _results(futures):
+            for index, result in _until_a_worker_dies(pool, work, batch, size):
+                if isinstance(result, BrokenProcessPool):
+                    attempts[index] += 1
+                    if attempts[index] < _ATTEMPTS:
+                        continue
+                    result = _died(result)
                 del left[index]
                 yield index, result
-        except BrokenProcessPool as error:
-            for index in list(left):
-                attempts[index] += 1
-                if attempts[index] == _ATTEMPTS:
-                    del left[index]
-                    yield index, _died(error)
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _until_a_worker_dies(pool, work, waiting, workers):
+    """Yield (index, outcome or error) until all is done, or the pool is broken.
+
+    Only as many tasks as there are workers are handed out at a time: those are the
+    ones that a dying worker can have had in hand.
+    """
+    futures, broken = {}, False
+    while waiting or futures:
+        while waiting and len(futures) < workers and not broken:
+            index = next(iter(waiting))
+            try:
+                futures[pool.submit(_in_worker, work, waiting[index])] = index
+            except BrokenProcessPool:  # died between two tasks: nothing was in hand
+                broken = True
+            else:
+                del waiting[index]
+        if not futures:
+            return
+        for future in wait(futures, return_when=FIRST_COMPLETED).done:
+            error = future.exception()
+            if error is not None and not isinstance(error, Exception):
+                raise error
+            broken = broken or isinstance(error, BrokenProcessPool)
+            yield futures.pop(future), error or future.result()
+        if broken and not futures:
+            return
+
+
 def _died(error):
-    return BrokenExecutor(
-        f"worker processes died {_ATTEMPTS} times while it was in hand or waiting ({error})"
-    )
+    return BrokenExecutor(f"worker processes died {_ATTEMPTS} times while it was in hand ({error})")

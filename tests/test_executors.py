@@ -111,6 +111,14 @@ def test_a_worker_that_dies_costs_only_a_retry(tmp_path, stubs):
     assert {index: result.rows[0]["index"] for index, result in results.items()} == {i: i for i in range(4)}
 
 
+def test_exposures_that_waited_are_not_blamed_for_workers_that_died(tmp_path, stubs):
+    """Five deaths in a row: more than any one exposure is allowed."""
+    tasks = [Stub(tmp_path, index, deaths=int(index < 5)) for index in range(12)]
+    results = dict(runner.execute(die_at_first, tasks, workers=2))
+    assert all(isinstance(results[index], Outcome) for index in range(12))
+    assert len(list(tmp_path.glob("11-*"))) == 1
+
+
 def test_an_exposure_that_kills_every_worker_is_given_up(tmp_path, stubs):
     tasks = [Stub(tmp_path, 0, deaths=99)]
     ((index, result),) = runner.execute(die_at_first, tasks, workers=2)
