@@ -35,6 +35,8 @@ def undo(task, stage=None):
     with saving.locked(task.target, stage.stop.is_set):
         current = current_state(task)
         earlier = provenance.earlier_flags(current)
+        if earlier is not None and earlier.planes is not None:
+            _require_own_mask(current)
         outcome, arrays = Outcome([]), {}
         for chip in current.chips:
             began = time.perf_counter()
@@ -42,7 +44,6 @@ def undo(task, stage=None):
             dq = exposure.read_dq(current, chip)
             before = dq.copy()
             if earlier is not None:
-                _require_own_mask(current, chip, earlier)
                 provenance.take_back(dq, earlier, chip)
             plane[dq != before] = flags.FLAGGED
             arrays[chip.dq] = dq
@@ -56,14 +57,14 @@ def undo(task, stage=None):
         return outcome
 
 
-def _require_own_mask(current, chip, earlier):
+def _require_own_mask(current):
     """Refuse to take flags back by the mask file of another exposure."""
-    if earlier.planes is None:
-        return
     path = provenance.mask_path(current)
-    digest = hashlib.sha256(exposure.read_raw(current, chip)).hexdigest()
-    if not maskfile.same_exposure(maskfile.read(path), current, chip, digest):
-        raise ExposureError(
-            f"{path} is the mask of another exposure than {current.path}, or its SCI pixels were changed; "
-            "nothing was undone: put the right mask file beside it."
-        )
+    mask = maskfile.read(path)
+    for chip in current.chips:
+        digest = hashlib.sha256(exposure.read_raw(current, chip)).hexdigest()
+        if not maskfile.same_exposure(mask, current, chip, digest):
+            raise ExposureError(
+                f"{path} is the mask of another exposure than {current.path}, "
+                "or its SCI pixels were changed; nothing was undone: put the right mask file beside it."
+            )

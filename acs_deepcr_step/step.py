@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from . import __version__, handoff, inputs, models, saving
@@ -228,12 +229,13 @@ def _require_room(tasks):
 def _check_run(tasks, parameters, executor):
     """What can be refused before the first pixel is read."""
     from .detect import Detector
+    from .provenance import is_flagged
 
     # The workers of an executor may have devices that this process has not.
     device = parameters.device if executor is None else "cpu"
     for model in {task.model for task in tasks}:
         Detector(model, precision=parameters.precision, device=device)
-    flagged = [task.label for task in tasks if task.exposure.provenance.get("DEEPCR") == "COMPLETE"]
+    flagged = [task.label for task in tasks if is_flagged(task.exposure)]
     if parameters.rerun == "error" and flagged:
         raise ExposureError(
             f"{', '.join(flagged)}: flagged before, and rerun=error: undo that first, "
@@ -243,8 +245,6 @@ def _check_run(tasks, parameters, executor):
 
 def _with_masks(tasks, masks):
     """The tasks with their mask files, found by name, or by rootname where given."""
-    from dataclasses import replace
-
     from . import maskfile
 
     if masks is None:
@@ -263,8 +263,6 @@ def _with_masks(tasks, masks):
 
 def _as_recorded(task, header):
     """The task with the parameters that the mask file was made with."""
-    from dataclasses import replace
-
     recorded = {
         "threshold": header.threshold,
         "grow": header.grow,
