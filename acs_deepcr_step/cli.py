@@ -16,6 +16,7 @@ import warnings
 from . import __version__
 from .errors import ParameterError, RunError, StepError, StepWarning
 from .parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
+from .training import commands as training_commands
 
 PROG = "acs-deepcr"
 DEMO_DIR = "acs_deepcr_demo"
@@ -90,6 +91,7 @@ def _parser():
             "write simulated ACS/WFC exposures with known cosmic rays",
         ),
         ("demo", _demo, _demo_arguments, "simulate, flag and drizzle three exposures, and draw the result"),
+        *((its.NAME, its.main, its.add_arguments, its.HELP) for its in training_commands.load()),
     ):
         command = commands.add_parser(
             name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False

@@ -1,0 +1,20 @@
+"""The subcommands of ``acs-deepcr`` that belong to training.
+
+Each module has ``NAME``, ``HELP``, ``add_arguments(parser)`` and ``main(arguments)``,
+and imports everything heavy inside ``main``.
+"""
+
+import importlib
+
+# In the order in which they are used.
+NAMES = ()
+
+
+def load():
+    """Return the modules of the subcommands.
+
+    Returns
+    -------
+    list of module
+    """
+    return [importlib.import_module(f".{name}", __name__) for name in NAMES]
