@@ -19,7 +19,7 @@ FIELD_TYPES = {
     "galaxy": "Resolved Galaxy",
 }
 
-# Electrons above which the surroundings of a pixel are left out, and their reach in pixels (paper, section 2).
+# Electrons above which the surroundings of a pixel are left out, and their reach (paper, section 2).
 BRIGHT = 70_000.0
 _BRIGHT_REACH = 3
 
