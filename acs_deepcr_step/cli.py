@@ -43,7 +43,7 @@ def main(argv=None):
         The exit status. A call that cannot be parsed, ``--help`` and
         ``--version`` raise SystemExit, as argparse does.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     with warnings.catch_warnings():
         warnings.simplefilter("always", StepWarning)
         warnings.showwarning = _show_warning
@@ -74,7 +74,8 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
     (file or sys.stderr).write(text)
 
 
-def _parser():
+def build_parser():
+    """Return the argparse parser of the command, all subcommands included."""
     parser = _Parser(prog=PROG, description="Flag the cosmic rays of ACS/WFC exposures, for AstroDrizzle.")
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")

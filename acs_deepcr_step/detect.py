@@ -28,7 +28,7 @@ _LARGEST = 1e7
 # so a middling probability there means nothing. Bright cosmic rays saturate
 # pixels too, but the network is sure of those.
 SATURATION_LEVEL = 70_000.0
-_GUARD_SIDE = 7
+GUARD_SIDE = 7
 GUARD_PROBABILITY = 0.9
 
 
@@ -323,6 +323,6 @@ def protect_saturated(flags, probability, saturated, sure=GUARD_PROBABILITY):
     """
     if not saturated.any():
         return flags
-    doubtful = flags & dilate(saturated, _GUARD_SIDE // 2)
+    doubtful = flags & dilate(saturated, GUARD_SIDE // 2)
     doubtful[doubtful] = probability[doubtful] < sure
     return flags & ~doubtful

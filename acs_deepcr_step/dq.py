@@ -22,6 +22,9 @@ USER = 16384  # free for users; acstools marks satellite trails with it
 
 SATURATED = FULL_WELL | A_TO_D
 
+# Pixels that do not tell how bright the sky is where they look.
+NO_IMAGE = LOST | FILL | BAD | APERTURE | BIAS
+
 # The bits this step may write. AstroDrizzle treats every other bit as a
 # property of the detector, and 16, 64 and 256 as good pixels.
 CR_BITS = (CR_ACSREJ, CR_ASTRODRIZZLE, USER)

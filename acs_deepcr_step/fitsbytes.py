@@ -9,6 +9,7 @@ these.) Source: FITS Standard 4.0, sections 3.3, 4.1 and appendix J (checksum).
 import math
 import os
 import re
+import textwrap
 
 import numpy as np
 from astropy.io import fits
@@ -118,7 +119,7 @@ def edited_header(block, values, remove=(), history=None):
     remove : sequence of str
         Keywords whose cards are dropped.
     history : str, optional
-        One more HISTORY line.
+        One more HISTORY line, on as many cards as it takes.
 
     Returns
     -------
@@ -141,8 +142,8 @@ def edited_header(block, values, remove=(), history=None):
         cards.pop()
     cards += new.values()
     if history is not None:
-        text = fits.Card("HISTORY", history).image.encode("ascii")
-        cards += [text[i : i + CARD] for i in range(0, len(text), CARD)]
+        for line in textwrap.wrap(history, CARD - 8):
+            cards.append(fits.Card("HISTORY", line).image.encode("ascii"))
     return _joined(cards)
 
 

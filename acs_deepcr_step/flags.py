@@ -11,33 +11,46 @@ from scipy import ndimage
 
 from . import detect
 
-__all__ = ["ALREADY", "FLAGGED", "GROWN", "PREVIOUS", "SPARED", "decide", "from_stored", "ours", "to_stored"]
+__all__ = [
+    "ADDED", "ALREADY", "FILLED", "FLAGGED", "GROWN", "PREVIOUS", "SPARED", "STORED_UNIT", "VETOED",
+    "above_threshold", "count_groups", "decide", "from_stored", "ours", "to_stored",
+]  # fmt: skip
 
 FLAGGED = 1  # the step flags this pixel
 ALREADY = 2  # the DQ bit was set here before the step, by somebody else
 GROWN = 4  # flagged only because it is a neighbour of a flagged pixel (grow)
 SPARED = 8  # above the threshold, but not flagged: beside a saturated pixel
+VETOED = 16  # above the threshold, but not flagged: other exposures show a source there
+ADDED = 32  # below the threshold, but flagged: other exposures do not show it
+FILLED = 64  # below the threshold, but flagged: a cosmic ray filled these pixels
 PREVIOUS = 128  # flagged by the run before this one, with the bit that the mask file names
 
 # Probabilities are decided on as they are stored, so that a run which reuses
 # them comes to the same flags as the run which computed them.
-_STORED_UNIT = 10_000
+STORED_UNIT = 10_000
 
 
 def to_stored(probability):
     """Return probabilities as stored: int16 of 10,000 p, (R, C)."""
     stored = np.empty(probability.shape, np.int16)
     for row, out in zip(probability, stored, strict=True):  # no temporary of the image's size
-        out[:] = np.rint(row * np.float32(_STORED_UNIT))
+        out[:] = np.rint(row * np.float32(STORED_UNIT))
     return stored
 
 
 def from_stored(stored):
     """Return probabilities (float32) out of `to_stored`, (R, C)."""
-    return stored / np.float32(_STORED_UNIT)
+    return stored / np.float32(STORED_UNIT)
 
 
-def decide(stored, saturated, parameters):
+def above_threshold(stored, threshold):
+    """Return where stored probabilities are above a threshold, (R, C) bool."""
+    # Of whole numbers those above t are those above its floor; the small term is
+    # for thresholds like 0.29, whose product falls short of 2900.
+    return stored > math.floor(threshold * STORED_UNIT + 1e-6)
+
+
+def decide(stored, saturated, parameters, filled=None):
     """Decide which pixels to flag.
 
     Parameters
@@ -48,26 +61,30 @@ def decide(stored, saturated, parameters):
         Saturated pixels, by DQ or by their charge.
     parameters : Parameters
         Of which threshold, grow and protect_saturated matter.
+    filled : ndarray, (R, C), bool, optional
+        Pixels that a cosmic ray filled, to be flagged in any case.
 
     Returns
     -------
     ndarray, (R, C), uint8
-        `FLAGGED`, `GROWN` and `SPARED`.
+        `FLAGGED`, `GROWN`, `SPARED` and `FILLED`.
     """
-    # Of whole numbers those above t are those above its floor; the small term is
-    # for thresholds like 0.29, whose product falls short of 2900.
-    above = stored > math.floor(parameters.threshold * _STORED_UNIT + 1e-6)
-    sure = detect.GUARD_PROBABILITY * _STORED_UNIT
+    above = above_threshold(stored, parameters.threshold)
+    sure = detect.GUARD_PROBABILITY * STORED_UNIT
     flagged = above
     if parameters.protect_saturated:
         flagged = detect.protect_saturated(above, stored, saturated, sure)
+    if filled is not None:
+        flagged = flagged | filled
     wanted = detect.dilate(flagged, parameters.grow)
     if parameters.protect_saturated and parameters.grow:
         # Growth must not put back what was just spared.
-        wanted = detect.protect_saturated(wanted, stored, saturated, sure)
+        wanted = detect.protect_saturated(wanted, stored, saturated, sure) | flagged
     plane = wanted.astype(np.uint8) * np.uint8(FLAGGED)
     plane[wanted & ~flagged] |= GROWN
     plane[above & ~wanted] |= SPARED
+    if filled is not None:
+        plane[filled & ~above] |= FILLED
     return plane
 
 

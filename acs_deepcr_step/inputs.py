@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["expand"]
+__all__ = ["expand", "tables"]
 
 # HST suffixes are set off by an underscore; people write a dot.
 _DOTTED = re.compile(r"\.(fl[ct])\.fits")
@@ -49,6 +49,27 @@ def expand(given):
     if faults:
         raise InputError("; ".join(faults) + ".")
     return list(paths.values()), notes
+
+
+def tables(given):
+    """Return the association table that named each file, for those that one did.
+
+    Parameters
+    ----------
+    given : as for `expand`
+
+    Returns
+    -------
+    dict of pathlib.Path to pathlib.Path
+        Both resolved.
+    """
+    found, ignored = {}, []  # what is wrong with the input is the business of `expand`
+    for name in _names(given, ignored):
+        for match in sorted(glob.glob(os.path.expanduser(name))):
+            if match.endswith("_asn.fits") and os.path.isfile(match):
+                table = Path(match)
+                found.update({path.resolve(): table.resolve() for path in _members(table, ignored)})
+    return found
 
 
 def _names(given, faults):

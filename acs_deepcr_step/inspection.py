@@ -90,7 +90,7 @@ def inspect(path, any_detector=False):
             "fetch it again from the archive."
         )
     try:
-        with _quiet():  # malformed cards that the step does not need are not its business
+        with quiet():  # malformed cards that the step does not need are not its business
             return _checked(path, state, headers, spans, any_detector)
     except ExposureError:
         raise
@@ -118,7 +118,7 @@ def _regular_file(path):
 
 
 @contextlib.contextmanager
-def _quiet():
+def quiet():
     """No warnings of the FITS reader, while those of others still pass.
 
     The filters belong to the whole process: threads that overlapped here would
@@ -134,7 +134,7 @@ def _headers(path):
     fitsbytes.check_counts(path)
     headers, spans = [], []
     with (
-        _quiet(),  # what is wrong is found and named below
+        quiet(),  # what is wrong is found and named below
         fits.open(path, memmap=False, lazy_load_hdus=False, disable_image_compression=True) as hdus,
     ):
         for hdu in hdus:

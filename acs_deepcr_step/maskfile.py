@@ -9,6 +9,7 @@ network, and to carry flags to another copy of the same exposure.
 import contextlib
 import hashlib
 import math
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -73,6 +74,11 @@ class MaskFile:
         where there was none.
     previous_bit : int
     chips : tuple of ChipMask
+    members : tuple of str
+        Rootnames of the exposures that were decided from, this one first; empty
+        for this one alone.
+    group : str
+        Identifies all exposures of the group with their pointing; empty for none.
     """
 
     rootname: str
@@ -88,6 +94,13 @@ class MaskFile:
     run: str = ""
     previous_run: str = ""
     previous_bit: int = 0
+    members: tuple[str, ...] = ()
+    group: str = ""
+
+    @property
+    def nexp(self):
+        """Number of exposures that were decided from."""
+        return max(len(self.members), 1)
 
     def identified(self):
         """Return the same mask with its `run` computed from its content."""
@@ -147,8 +160,13 @@ def write(path, mask, notes=None, check=None):
     header["DCRRUN"] = (mask.run, "identifies these flags")
     header["DCRPREV"] = (mask.previous_run, "run whose flags are marked 128")
     header["DCRPBIT"] = (mask.previous_bit, "DQ bit of that run")
+    header["DCRNEXP"] = (mask.nexp, "exposures that the flags were decided from")
+    header["DCRGROUP"] = (mask.group, "identifies the exposures of the field")
+    for number, member in enumerate(mask.members, start=1):
+        header[f"DCRM{number:04d}"] = (fitsbytes.header_text(member), "exposure that was decided from")
     header["HISTORY"] = "FLAGS: 1 flagged, 2 bit was set before, 4 grown, 8 spared at saturation,"
-    header["HISTORY"] = "128 flagged by the run before. PROB: 10000 times the probability."
+    header["HISTORY"] = "16 spared since others show a source, 32 flagged since others do not,"
+    header["HISTORY"] = "64 filled by one, 128 flagged by the run before. PROB: 10000 times the probability."
     hdus = fits.HDUList([primary])
     for chip in mask.chips:
         for name, data in (("FLAGS", chip.plane), ("PROB", chip.stored)):
@@ -246,6 +264,8 @@ def _header(hdus):
         run=str(header["DCRRUN"]),
         previous_run=str(header["DCRPREV"]),
         previous_bit=int(header["DCRPBIT"]),
+        members=tuple(str(value) for key, value in header.items() if re.fullmatch(r"DCRM\d{4}", key)),
+        group=str(header.get("DCRGROUP", "")),
     )
 
 

@@ -37,6 +37,7 @@ class Parameters:
     grow: int
     protect_saturated: bool
     any_detector: bool
+    consensus: str
     crbit: int
     output_dir: str
     mask_file: bool

@@ -12,12 +12,25 @@ from functools import lru_cache
 
 import numpy as np
 
-from . import __version__, detect, exposure, flags, maskfile, models, provenance, rerun, results, saving
+from . import (
+    __version__,
+    detect,
+    exposure,
+    fitsbytes,
+    flags,
+    maskfile,
+    models,
+    provenance,
+    rerun,
+    results,
+    saturation,
+    saving,
+)
 from .errors import ExposureError
 from .inspection import inspect
 from .task import Outcome, Stage
 
-__all__ = ["apply_mask", "current_state", "flag", "process_stage"]
+__all__ = ["apply_mask", "current_state", "flag", "known_mask", "process_stage", "store", "work"]
 
 
 @lru_cache(maxsize=1)
@@ -53,11 +66,9 @@ def flag(task, stage=None):
     with saving.locked(task.target, stage.stop.is_set):
         current = current_state(task)
         outcome = Outcome([])
-        known = _known_mask(task)
+        known = known_mask(task)
         detector = _detector(task.model, task.parameters.precision, task.parameters.device, task.threads)
-        if task.parameters.rerun == "skip" and rerun.is_up_to_date(
-            task, known, detector.model.info, detector.precision, outcome
-        ):
+        if _nothing_to_do(task, current, known, detector, outcome):
             return outcome
 
         def judge(chip, image, digest):
@@ -65,11 +76,35 @@ def flag(task, stage=None):
             if stored is None:
                 with stage.network:
                     stored = flags.to_stored(detector.probability(image, stage.check))
-            return stored, lambda saturated: flags.decide(stored, saturated, task.parameters)
+            return stored, lambda saturated: _single(stored, image, saturated, task.parameters)
 
-        mask = _new_mask(task, current, detector)
-        _store(task, current, mask, _work(task, current, known, judge, outcome), stage, outcome.warnings)
-        return outcome
+        made = work(task, current, known, judge, outcome)
+        store(task, current, _new_mask(task, current, detector), made, stage, outcome.warnings)
+        return Outcome([], outcome.warnings) if task.probe else outcome
+
+
+def _nothing_to_do(task, current, known, detector, outcome):
+    """Whether what this task would make is there already."""
+    network = (detector.model.info.sha256[:16], detector.precision)
+    if not task.probe:
+        return task.parameters.rerun == "skip" and rerun.is_up_to_date(task, known, network, outcome)
+    if not task.parameters.mask_file:
+        task.store_path.unlink(missing_ok=True)  # of a run that was killed
+        return False
+    return known is not None and all(
+        maskfile.same_exposure(
+            known, current, chip, hashlib.sha256(exposure.read_raw(current, chip)).hexdigest()
+        )
+        and _reused(known, chip, detector) is not None
+        for chip in current.chips
+    )
+
+
+def _single(stored, image, saturated, parameters):
+    """The reasons of a chip of which nothing else is known."""
+    limit = parameters.threshold * flags.STORED_UNIT
+    guarded, filled = saturation.guarded(image, saturated, stored, limit)
+    return flags.decide(stored, guarded, parameters, filled)
 
 
 def apply_mask(task, stage=None):
@@ -106,8 +141,9 @@ def apply_mask(task, stage=None):
             its = given.chip(chip.extver)
             return its.stored, lambda saturated: its.plane & ~np.uint8(flags.ALREADY | flags.PREVIOUS)
 
-        work = _work(task, current, _known_mask(task), judge, outcome)
-        _store(task, current, given, work, stage, outcome.warnings)
+        company = results.Company(given.members, given.group)
+        made = work(task, current, known_mask(task), judge, outcome, company)
+        store(task, current, given, made, stage, outcome.warnings)
         return outcome
 
 
@@ -120,8 +156,8 @@ def current_state(task):
     return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
 
 
-def _known_mask(task):
-    """The mask file that is there already, or None."""
+def known_mask(task):
+    """Return the mask file that is there already, or None."""
     return maskfile.read(task.mask_path) if task.mask_path.exists() else None
 
 
@@ -133,11 +169,27 @@ def _reused(known, chip, detector):
     return known.chip(chip.extver).stored if same else None
 
 
-def _work(task, current, known, judge, outcome):
-    """Decide on all chips: their masks, and their DQ arrays by HDU.
+def work(task, current, known, judge, outcome, company=results.ALONE):
+    """Decide on all chips of an exposure.
 
-    `judge` takes a chip, its image and the SHA-256 of its pixels; it returns the
-    stored probabilities, and a function from saturated pixels to reasons.
+    Parameters
+    ----------
+    task : Task
+    current : exposure.Exposure
+    known : maskfile.MaskFile or None
+        The mask file that is there.
+    judge : callable
+        Takes a chip, its image and the SHA-256 of its pixels; it returns the
+        stored probabilities, and a function from saturated pixels to reasons.
+    outcome : Outcome
+        Gets the rows and warnings.
+    company : results.Company, optional
+
+    Returns
+    -------
+    chips : list of maskfile.ChipMask
+    arrays : dict of int to ndarray
+        DQ arrays by HDU.
     """
     earlier = provenance.earlier_flags(current)
     chips, arrays = [], {}
@@ -156,21 +208,34 @@ def _work(task, current, known, judge, outcome):
         good = exposure.is_good(dq)
         _warn_of_sky(current, chip, image, good, outcome)
         saturated = exposure.is_saturated(dq) | (image > detect.SATURATION_LEVEL)
-        del raw, image  # the largest arrays; what follows needs room too
         plane = decide(saturated)
+        del raw, image, decide  # the largest arrays; what follows needs room too
         plane[(dq & task.parameters.crbit) != 0] |= flags.ALREADY
         _require_undoable(task, current, plane)
         dq[flags.ours(plane)] |= task.parameters.crbit
-        row = results.row(task, current, chip, plane, good)
+        row = results.row(task, current, chip, plane, good, company)
         outcome.rows.append({**row, "seconds": time.perf_counter() - began})
         chips.append(maskfile.ChipMask(chip.extver, chip.ccdchip, digest, plane, stored))
         arrays[chip.dq] = dq
     return chips, arrays
 
 
-def _store(task, current, mask, work, stage, notes):
-    """Write the mask file and the exposure; either is old or new at any moment."""
-    chips, arrays = work
+def store(task, current, mask, made, stage, notes):
+    """Write the mask file and the exposure; either is old or new at any moment.
+
+    Parameters
+    ----------
+    task : Task
+    current : exposure.Exposure
+    mask : maskfile.MaskFile
+        Its chips and its identity are still to come.
+    made : tuple
+        From `work`.
+    stage : Stage
+    notes : list of str
+        Gets warnings.
+    """
+    chips, arrays = made
     stage.check()
     before = _flags_of_target(task, current)
     if before is not None and before.planes is not None:
@@ -187,14 +252,18 @@ def _store(task, current, mask, work, stage, notes):
         for chip, m in zip(current.chips, chips, strict=True)
     }
     new = {}
-    if task.parameters.update_dq:
+    if task.parameters.update_dq and not task.probe:
         name = task.mask_path.name if task.parameters.mask_file else ""
         history = f"acs_deepcr_step {__version__} set DQ bit {mask.crbit} on {sum(counts.values())} pixels"
+        if mask.members:
+            members = ", ".join(fitsbytes.header_text(member) for member in mask.members)
+            history += f", decided from {mask.nexp} exposures: {members}"
         new = provenance.edits(current, provenance.cards(mask, name), history, arrays, counts)
 
     def write_mask():
-        if task.parameters.mask_file:
-            maskfile.write(task.mask_path, mask, notes, lambda: exposure.require_unchanged(current))
+        if task.parameters.mask_file or task.probe:
+            path = task.store_path if task.probe else task.mask_path
+            maskfile.write(path, mask, notes, lambda: exposure.require_unchanged(current))
 
     # The mask file takes its place when nothing is left to do but to put the exposure into its own.
     if new:
@@ -230,7 +299,7 @@ def _new_mask(task, current, detector):
 
 
 def _require_undoable(task, current, plane):
-    if not task.parameters.mask_file and (plane & flags.ALREADY).any():
+    if not task.parameters.mask_file and not task.probe and (plane & flags.ALREADY).any():
         raise ExposureError(
             f"{current.path} carries bit {task.parameters.crbit} already, set by another program; "
             "without a mask file our flags could not be told from those: set mask_file=True "

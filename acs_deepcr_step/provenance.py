@@ -68,7 +68,7 @@ def cards(mask, mask_name):
         "DCRVERS": (__version__, "version of acs_deepcr_step"),
         "DCRDATE": (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC of this run"),
         "DCRMASK": (fitsbytes.header_text(mask_name) or NO_MASK, "mask file"),
-        "DCRNEXP": (1, "exposures that the flags were decided from"),
+        "DCRNEXP": (mask.nexp, "exposures that the flags were decided from"),
         "DCRRUN": (mask.run, "identifies these flags"),
     }
     return {key: values[key] for key in _KEYWORDS}

@@ -9,7 +9,7 @@ from .inspection import inspect
 __all__ = ["is_up_to_date"]
 
 
-def is_up_to_date(task, known, info, precision, outcome):
+def is_up_to_date(task, known, network, outcome, group=""):
     """Return whether an exposure carries just what this run would give it.
 
     Parameters
@@ -17,12 +17,13 @@ def is_up_to_date(task, known, info, precision, outcome):
     task : task.Task
     known : maskfile.MaskFile or None
         The mask file that is there.
-    info : models.ModelInfo
-        Of the model of this run.
-    precision : str
-        Of this run, never ``auto``.
+    network : tuple of str
+        SHA-256 (16 digits) of the weights of this run, and its precision.
     outcome : task.Outcome
         Gets the rows if it does, else a warning that says why not.
+    group : str
+        Identifies the exposures that are decided on together, as `maskfile.MaskFile`
+        has it; empty for one by itself.
 
     Returns
     -------
@@ -38,19 +39,22 @@ def is_up_to_date(task, known, info, precision, outcome):
         there = inspect(task.target, task.parameters.any_detector)
         if not provenance.is_flagged(there):
             return False
-    changes = _changes(task, there, known, (info, precision), outcome)
+    changes = _changes(task, there, known, (network, group), outcome)
     if changes:
         outcome.rows.clear()
         outcome.warnings.append(f"{task.label}: flagged before, but {changes}: it is done anew.")
     return not changes
 
 
-def _changes(task, there, known, network, outcome):
+def _changes(task, there, known, wanted, outcome):
     """What keeps a run from being skipped, in words; appends rows on the way."""
     if known is None:
         return "its mask file is missing"
-    if not _same_parameters(task, known, *network):
+    network, group = wanted
+    if not _same_parameters(task, known, network):
         return "with other parameters"
+    if known.group != group:
+        return "with other parameters, exposures of its field, or WCS"
     if task.parameters.update_dq and known.run != there.provenance.get("DCRRUN"):
         return "its mask file is of another run"
     for chip in there.chips:
@@ -65,13 +69,13 @@ def _changes(task, there, known, network, outcome):
             if not provenance.carries_all(dq, own, known.crbit):
                 return f"another program cleared bit {known.crbit}"
             dq[own] &= dq.dtype.type(~known.crbit)
-        row = results.row(task, there, chip, plane, exposure.is_good(dq))
+        row = results.row(task, there, chip, plane, exposure.is_good(dq), results.Company(known.members))
         outcome.rows.append({**row, "status": "skipped", "seconds": time.perf_counter() - began})
     return ""
 
 
-def _same_parameters(task, known, info, precision):
+def _same_parameters(task, known, network):
     names = ("threshold", "grow", "protect_saturated", "crbit")
-    return (known.model_hash, known.precision) == (info.sha256[:16], precision) and all(
+    return (known.model_hash, known.precision) == network and all(
         getattr(known, name) == getattr(task.parameters, name) for name in names
     )

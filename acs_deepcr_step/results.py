@@ -1,13 +1,14 @@
 """The result table: a row per chip."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.table import Table
 
 from . import flags
 
-__all__ = ["failed_row", "row", "table"]
+__all__ = ["ALONE", "Company", "failed_row", "row", "table"]
 
 # Name, unit, format.
 _COLUMNS = (
@@ -21,12 +22,43 @@ _COLUMNS = (
     ("n_flagged", None, None),
     ("fraction", None, ".5f"),
     ("cr_rate", "1 / (cm2 s)", ".3f"),
+    ("nexp", None, None),
+    ("n_vetoed", None, None),
+    ("n_added", None, None),
     ("status", None, None),
+    ("note", None, None),
     ("seconds", "s", ".2f"),
 )
 
 
-def row(task, current, chip, plane, good):
+@dataclass(frozen=True)
+class Company:
+    """The exposures that one was decided from.
+
+    Attributes
+    ----------
+    members : tuple of str
+        Their rootnames, its own first; empty for it alone.
+    group : str
+        As of `maskfile.MaskFile`.
+    note : str
+        Of exposures that could not be used.
+    """
+
+    members: tuple[str, ...] = ()
+    group: str = ""
+    note: str = ""
+
+    @property
+    def nexp(self):
+        """Their number."""
+        return max(len(self.members), 1)
+
+
+ALONE = Company()
+
+
+def row(task, current, chip, plane, good, company=ALONE):
     """Return a chip's row, but for its seconds.
 
     Parameters
@@ -38,6 +70,7 @@ def row(task, current, chip, plane, good):
         Reasons, see `flags`.
     good : ndarray, (R, C), bool
         Where DQ was 0 before the step.
+    company : Company, optional
 
     Returns
     -------
@@ -57,7 +90,11 @@ def row(task, current, chip, plane, good):
         "n_flagged": n_flagged,
         "fraction": np.count_nonzero(flagged & good) / n_good if n_good else math.nan,
         "cr_rate": flags.count_groups(flagged) / (chip.exptime * area),
+        "nexp": company.nexp,
+        "n_vetoed": int(np.count_nonzero(plane & flags.VETOED)),
+        "n_added": int(np.count_nonzero(plane & flags.ADDED)),
         "status": "done",
+        "note": company.note,
     }
 
 
@@ -74,7 +111,11 @@ def failed_row(task, chip, error):
         "n_flagged": 0,
         "fraction": math.nan,
         "cr_rate": math.nan,
+        "nexp": 0,
+        "n_vetoed": 0,
+        "n_added": 0,
         "status": f"failed: {error}",
+        "note": "",
         "seconds": math.nan,
     }
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import __version__, handoff, inputs, models, saving
-from .errors import ExposureError, InputError, ParameterError, RunError, StepError
+from .errors import ExposureError, InputError, ParameterError, RunError
 from .exposure import same_observation
 from .inspection import inspect
 from .parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
@@ -43,7 +43,10 @@ def run(input=None, configobj=None, *, executor=None, **pars):
         A row per chip: filename, extver, filter, exptime (s), model, threshold,
         crbit, n_flagged (pixels that carry our flag), fraction (flagged, of the
         pixels with DQ 0 before), cr_rate (8-connected groups per second and cm2),
-        status (done, skipped, failed: why), seconds.
+        nexp (exposures that were decided from), n_vetoed (pixels above the threshold
+        that the others spared), n_added (pixels below it that they added), status
+        (done, skipped, failed: why), note (exposures of the field that could not be
+        used, and why), seconds.
 
     Raises
     ------
@@ -58,6 +61,9 @@ def run(input=None, configobj=None, *, executor=None, **pars):
     -----
     SCI and ERR are never changed, and of DQ only ``crbit``. A second run takes the
     flags of the first one back before it sets its own.
+
+    Exposures of the same field and filter are decided on together (`consensus`):
+    first every one gets its mask file with the probabilities, then the flags.
     """
     if isinstance(input, Mapping):
         if configobj is not None:
@@ -69,9 +75,10 @@ def run(input=None, configobj=None, *, executor=None, **pars):
     paths, notes = inputs.expand(parameters.input if input is None else input)
     tasks = _plan(paths, parameters)
     _check_run(tasks, parameters, executor)
+    fields = _fields(tasks, parameters, inputs.tables(parameters.input if input is None else input))
     from .process import flag
 
-    return _carry_out("run", flag, tasks, parameters, notes, executor=executor)
+    return _carry_out("run", flag, tasks, parameters, notes, executor=executor, fields=fields)
 
 
 def undo(input, **pars):
@@ -167,6 +174,23 @@ def _plan(paths, parameters):
         _make_directory(Path(parameters.output_dir).expanduser())
     _require_room(tasks)
     return tasks
+
+
+def _fields(tasks, parameters, tables):
+    """The groups of exposures to be decided on together, with notes and warnings."""
+    from .association import grouping
+
+    if parameters.consensus == "no" or (len(tasks) < 2 and parameters.consensus == "auto"):
+        return [], [], []
+    fields = grouping.groups(tasks, tables)
+    grouped = {task.label for group in fields[0] for task in group.tasks}
+    alone = [task.label for task in tasks if task.label not in grouped]
+    if parameters.consensus == "yes" and alone:
+        raise ExposureError(
+            f"consensus=yes, but there is no other exposure of the same field and filter for "
+            f"{', '.join(alone)}: name it too, or set consensus to auto."
+        )
+    return fields
 
 
 def _model_for(exposure, parameters):
@@ -272,14 +296,20 @@ def _as_recorded(task, header):
     return replace(task, parameters=replace(task.parameters, **recorded), model=header.model)
 
 
-def _carry_out(what, work, tasks, parameters, notes, executor=None):
+def _carry_out(what, work, tasks, parameters, notes, executor=None, fields=((), (), ())):
     """Run tasks with log and progress bar; the table, or the error that names who failed."""
-    from . import results
+    from . import passes, results
+
+    groups, remarks, warnings = fields
 
     with RunLog(parameters.runfile) as log:
         began = time.perf_counter()
-        _log_start(log, what, parameters, tasks, notes)
-        rows = _rows(work, tasks, parameters, log, executor)
+        _log_start(log, what, parameters, tasks, [*notes, *remarks])
+        for group in groups:
+            log.info(f"decided on together: {group.label}")
+        for warning in warnings:
+            log.warning(warning)
+        rows = passes.rows(work, tasks, (parameters, log, executor), groups)
         failed = {row["filename"]: row["status"] for row in rows if row["status"].startswith("failed")}
         log.info(
             f"acs_deepcr_step {what} ended after {time.perf_counter() - began:.1f} s: "
@@ -320,39 +350,3 @@ def _log_start(log, what, parameters, tasks, notes):
     for warning in (handoff.crbit_warning(parameters.crbit), handoff.stale_crmask_warning(targets)):
         if warning:
             log.warning(warning)
-
-
-def _rows(work, tasks, parameters, log, executor):
-    """Rows of all tasks, in their order; failures among them."""
-    from tqdm import tqdm
-
-    from .runner import execute
-
-    rows = {}
-    # disable=None: no bar where the output is not a terminal.
-    quiet = None if parameters.progress else True
-    with tqdm(total=len(tasks), desc="deepCR", unit="exposure", disable=quiet) as bar:
-        for index, result in execute(work, tasks, parameters.workers, executor):
-            rows[index] = _collected(result, tasks[index], log)
-            bar.update()
-    return [row for index in range(len(tasks)) for row in rows[index]]
-
-
-def _collected(result, task, log):
-    """Rows of a finished task; one that failed is reported and does not stop the others."""
-    from . import results
-
-    if isinstance(result, Exception):
-        # Even an unforeseen failure of one exposure is not the others'.
-        error = result if isinstance(result, StepError) else f"unexpected {type(result).__name__}: {result}"
-        log.error(f"{task.label}: {error}")
-        return [results.failed_row(task, chip, error) for chip in task.exposure.chips]
-    for warning in result.warnings:
-        log.warning(warning)
-    for row in result.rows:
-        log.info(
-            f"{row['filename']}[SCI,{row['extver']}] {row['filter']} {row['exptime']:g} s: {row['status']}, "
-            f"{row['n_flagged']} pixels flagged, fraction {row['fraction']:.5f}, "
-            f"{row['cr_rate']:.3f} hits/s/cm2, {row['seconds']:.1f} s"
-        )
-    return result.rows

@@ -35,6 +35,9 @@ class Task:
         Tiles at a time; 0 for PyTorch's own number of threads.
     mask : pathlib.Path, optional
         For `apply_mask`: the mask file made elsewhere.
+    probe : bool
+        Only compute and store the probabilities: others of its field are asked
+        before anything is flagged.
     """
 
     label: str
@@ -44,11 +47,18 @@ class Task:
     model: str
     threads: int = 0
     mask: Path | None = None
+    probe: bool = False
 
     @property
     def mask_path(self):
         """Where the mask file goes: beside the target."""
         return self.target.with_name(maskfile.name_for(self.target))
+
+    @property
+    def store_path(self):
+        """Where the probabilities are between the passes: a hidden file if no mask file is wanted."""
+        kept = self.parameters.mask_file
+        return self.mask_path if kept else self.mask_path.with_name(f".{self.mask_path.name}")
 
     def absolute(self):
         """Return the same task with absolute paths, for processes elsewhere."""

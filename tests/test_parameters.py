@@ -50,6 +50,7 @@ def test_defaults_are_those_of_the_design():
         grow=0,
         protect_saturated=True,
         any_detector=False,
+        consensus="auto",
         crbit=8192,
         output_dir="",
         mask_file=True,

@@ -247,7 +247,10 @@ def test_nothing_to_write_is_an_error(one, here):
 def test_table_is_as_designed(pair, truth_of):
     before = [[dq(p, extver) for extver in (1, 2)] for p in pair]
     table = flag(*pair, threshold=0.4)
-    columns = "filename extver filter exptime model threshold crbit n_flagged fraction cr_rate status seconds"
+    columns = (
+        "filename extver filter exptime model threshold crbit n_flagged fraction cr_rate "
+        "nexp n_vetoed n_added status note seconds"
+    )
     assert table.colnames == columns.split()
     assert list(table["filename"]) == [str(p) for p in pair for _ in range(2)]
     assert list(table["extver"]) == [1, 2, 1, 2]

@@ -54,7 +54,7 @@ def interrupts(root, trials, workers=1, group=False, soon=SOON):
     site, tally = Site(root), Tally(f"Ctrl-C ({how})")
     for trial in range(trials):
         paths = many_exposures(site, 24)
-        process = start(site.report, "run", paths, {"workers": workers})
+        process = start(site.report, "run", paths, {"workers": workers, "consensus": "no"})
         _wait_for(site, 1 + trial % 6)
         began = time.perf_counter()
         (os.killpg if group else os.kill)(process.pid, signal.SIGINT)

@@ -1,0 +1,283 @@
+"""Pass 2: the exposures of one group, decided on together.
+
+In pass 1 every exposure gets a mask file with its probabilities, in any order, thread
+or machine. Here the members are looked at one chip at a time, so that a group of
+any size fits in memory: of each member only the WCS, some numbers and the
+probabilities that are not near zero stay.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .. import detect, dq, exposure, flags, maskfile, pixels, process, rerun, results, saturation, saving
+from ..errors import ExposureError, StepError
+from ..task import Outcome
+from . import alignment, consensus, grouping, lookup, mapping
+
+__all__ = ["flag_group"]
+
+_KEPT = 0.01  # probabilities below are as good as none, for what a member says of others
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """One chip of a member, without its pixels."""
+
+    chip: exposure.Chip
+    sha256: str
+    wcs: object
+    index: np.ndarray = field(repr=False)  # where the probability is above _KEPT
+    stored: np.ndarray = field(repr=False)
+    sky: float
+    noise: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Seat:
+    """A member of the group: its task, its file as inspected, and its frames."""
+
+    task: object
+    exposure: exposure.Exposure
+    frames: dict
+
+    def chips_on(self, corners):
+        """Yield the chips that share sky with any of these footprints, one at a time."""
+        for extver, frame in self.frames.items():
+            if any(mapping.overlap(_corners(frame), chip) for chip in corners):
+                yield self.member(extver)
+
+    def member(self, extver):
+        """Read a chip as an `lookup.Member`."""
+        frame = self.frames[extver]
+        raw = exposure.read_raw(self.exposure, frame.chip)
+        image = _native(exposure.image_in_electrons(frame.chip, raw))
+        bits = exposure.read_dq(self.exposure, frame.chip)
+        bad = (bits & dq.NO_IMAGE) != 0
+        bad |= ~np.isfinite(image)
+        stored = np.zeros(frame.chip.shape, np.int16)
+        stored.ravel()[frame.index] = frame.stored
+        return lookup.Member(
+            frame.wcs, frame.chip.exptime, image, stored, _saturated(bits, image), bad, frame.sky, frame.noise
+        )
+
+
+def flag_group(group, stage=None):
+    """Pass 2: flag the cosmic rays of a group's exposures.
+
+    Parameters
+    ----------
+    group : grouping.Group
+        Each with its mask file of pass 1.
+    stage : task.Stage, optional
+
+    Returns
+    -------
+    Outcome
+        Rows of all members. One that fails is as it was, and does not stop the others.
+    """
+    stage = stage or process.process_stage()
+    outcome, seats = Outcome([]), []
+    for task in group.tasks:
+        stage.check()
+        try:
+            seats.append(_seat(task))
+        except Exception as error:  # even an unforeseen one is not the others'
+            _fail(task, error, outcome)
+    key, pairs = _key(seats), _pairs(seats, stage)
+    for number, seat in enumerate(seats):
+        stage.check()
+        try:
+            _refresh(seats, pairs, number)
+            made = _flag_member(number, seats, pairs, key, stage)
+            outcome.rows.extend(made.rows)
+            outcome.warnings.extend(made.warnings)
+        except Exception as error:
+            _fail(seat.task, error, outcome)
+    return outcome
+
+
+def _fail(task, error, outcome):
+    told = error if isinstance(error, StepError) else f"unexpected {type(error).__name__}: {error}"
+    outcome.rows.extend(results.failed_row(task, chip, told) for chip in task.exposure.chips)
+
+
+def _seat(task):
+    """Look at a member once: levels and probabilities of its chips."""
+    current = process.current_state(task)
+    mask = maskfile.read(task.store_path)
+    wcs, _ = grouping.chip_wcs(current)
+    frames = {}
+    for chip in current.chips:
+        raw = exposure.read_raw(current, chip)
+        digest = hashlib.sha256(raw).hexdigest()
+        if not maskfile.same_exposure(mask, current, chip, digest):
+            raise ExposureError(f"{task.store_path} is not the mask of {current.path}: run the step again.")
+        sky, noise = pixels.levels(exposure.image_in_electrons(chip, raw))
+        stored = mask.chip(chip.extver).stored.ravel()
+        index = np.flatnonzero(stored > _KEPT * flags.STORED_UNIT)
+        frames[chip.extver] = _Frame(
+            chip, digest, wcs[chip.extver], index.astype(np.int32), stored[index], sky, noise
+        )
+    return _Seat(task, current, frames)
+
+
+def _refresh(seats, pairs, number):
+    """Look at all files again before one member is decided on; who changed is asked no more."""
+    for j, seat in enumerate(seats):
+        try:
+            seats[j] = _refreshed(seat)
+        except StepError:
+            if j == number:
+                raise
+            pairs.pop((number, j), None)
+
+
+def _refreshed(seat):
+    """The member as its file is now: we, or another run, may have written flags into it."""
+    current = process.current_state(replace(seat.task, exposure=seat.exposure))
+    if current is seat.exposure:
+        return seat
+    for chip in current.chips:
+        frame = seat.frames.get(chip.extver)
+        digest = hashlib.sha256(exposure.read_raw(current, chip)).hexdigest()
+        if frame is None or frame.sha256 != digest:
+            raise ExposureError(f"{current.path}: its pixels changed while the step ran: run the step again.")
+    return replace(seat, exposure=current)
+
+
+def _key(seats):
+    """Identify the members, their pixels and their pointing."""
+    digest = hashlib.sha256()
+    for seat in sorted(seats, key=lambda seat: (seat.exposure.rootname, str(seat.exposure.expstart))):
+        for extver, frame in seat.frames.items():
+            where = mapping.signature(frame.wcs, frame.chip.shape)
+            digest.update(f"{seat.exposure.rootname} {extver} {frame.sha256} {where}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _pairs(seats, stage):
+    """How well each member shows the stars of each other one, by their numbers."""
+    rules, pairs = lookup.Rules(), {}
+    for i, seat in enumerate(seats):
+        others = [j for j, other in enumerate(seats) if j != i and _may_ask(seat, other)]
+        if not others:
+            continue
+        bright = []
+        for extver in seat.frames:
+            member = seat.member(extver)
+            found, peak = alignment.bright_pixels(member)
+            # Of the pixels only those found are needed further on.
+            bright.append(
+                (replace(member, image=_EMPTY, stored=_EMPTY, saturated=_EMPTY, bad=_EMPTY), found, peak)
+            )
+        for j in others:
+            stage.check()
+            corners = [_corners(frame) for frame in seat.frames.values()]
+            pairs[i, j] = alignment.alignment(bright, seats[j].chips_on(corners), rules)
+    return pairs
+
+
+_EMPTY = np.zeros((0, 0), np.float32)
+
+
+def _may_ask(one, other):
+    """Whether another member is another exposure, with some sky in common."""
+    return not exposure.same_observation(one.exposure, other.exposure) and any(
+        mapping.overlap(_corners(a), _corners(b)) for a in one.frames.values() for b in other.frames.values()
+    )
+
+
+def _corners(frame):
+    return mapping.footprint(frame.wcs, frame.chip.shape)
+
+
+def _flag_member(number, seats, pairs, key, stage):
+    """Decide on one member and write its mask file and flags; its outcome."""
+    seat, outcome = seats[number], Outcome([])
+    task = seat.task
+    usable = {j: pair for (i, j), pair in pairs.items() if i == number and pair.usable}
+    faults = {j: pair for (i, j), pair in pairs.items() if i == number and not pair.usable}
+    names = [seats[j].exposure.rootname for j in usable]
+    if task.parameters.consensus == "yes" and not usable:
+        raise ExposureError(
+            f"consensus=yes, but no other exposure can be used for {seat.exposure.path.name}: "
+            f"{_told(faults, seats)}; align them (TweakReg), or set consensus to auto."
+        )
+    with saving.locked(task.target, stage.stop.is_set):
+        current = process.current_state(task)
+        known = maskfile.read(task.store_path)
+        members = (seat.exposure.rootname, *names) if names else ()
+        company = results.Company(members, key, _told(faults, seats))
+        network = (known.model_hash, known.precision)
+        if task.parameters.rerun == "skip" and rerun.is_up_to_date(
+            task, process.known_mask(task), network, outcome, key
+        ):
+            return outcome
+
+        def judge(chip, image, _digest):
+            stored = known.chip(chip.extver).stored
+            return stored, lambda saturated: _plane(seat, seats, usable, (chip, image, stored, saturated))
+
+        work = process.work(task, current, known, judge, outcome, company)
+        process.store(
+            task, current, _recorded(known, task.parameters, company), work, stage, outcome.warnings
+        )
+        if not task.parameters.mask_file:
+            task.store_path.unlink(missing_ok=True)
+    outcome.warnings.extend(_misalignments(seat, seats, faults))
+    return outcome
+
+
+def _recorded(known, parameters, company):
+    """The mask file of this run, its chips still to come."""
+    names = ("threshold", "grow", "protect_saturated", "crbit")
+    decided = {name: getattr(parameters, name) for name in names}
+    return replace(known, **decided, members=company.members, group=company.group)
+
+
+def _plane(seat, seats, usable, target):
+    """The reasons of one chip."""
+    chip, image, stored, saturated = target
+    frame, rules, parameters = seat.frames[chip.extver], lookup.Rules(), seat.task.parameters
+    member = lookup.Member(
+        frame.wcs, chip.exptime, _native(image), stored, saturated, _EMPTY, frame.sky, frame.noise
+    )
+    found = lookup.candidates(member, replace(rules, candidate=min(rules.candidate, parameters.threshold)))
+    evidence = [
+        lookup.look_up(found, member, seats[j].chips_on([_corners(frame)]), replace(rules, slope=pair.slope))
+        for j, pair in usable.items()
+    ]
+    cosmic, star = consensus.lone_events(found, saturated, evidence)
+    limit = parameters.threshold * flags.STORED_UNIT
+    guarded, filled = saturation.guarded(member.image, saturated & ~cosmic, stored, limit)
+    guarded, filled = guarded | star, filled & ~detect.dilate(star, 1)  # they know better
+    if not evidence:
+        return flags.decide(stored, guarded, parameters, filled)
+    verdict = consensus.judge(found, frame.noise, evidence, parameters.threshold, rules)
+    return consensus.decide(stored, (guarded, filled), found, verdict, parameters, rules)
+
+
+def _told(faults, seats):
+    """What keeps other members from being of use, in words."""
+    return "; ".join(f"{seats[j].exposure.rootname} {pair.fault}" for j, pair in faults.items())
+
+
+def _misalignments(seat, seats, faults):
+    """Warnings of members whose WCS does not fit; too few stars are no reason for one."""
+    bad = {j: pair for j, pair in faults.items() if pair.enough}
+    if not bad:
+        return []
+    return [
+        f"{seat.exposure.path.name} is decided on without exposures that its WCS does not fit "
+        f"({_told(bad, seats)}): align them (TweakReg), then run the step again."
+    ]
+
+
+def _saturated(bits, image):
+    return exposure.is_saturated(bits) | (image > detect.SATURATION_LEVEL)
+
+
+def _native(image):
+    return np.ascontiguousarray(image, np.float32)

@@ -1,0 +1,103 @@
+"""Pixels around places between pixels. Arrays only."""
+
+import numpy as np
+
+__all__ = ["cubic", "levels", "square"]
+
+_SAMPLE = 65536
+
+
+def levels(image):
+    """Return the level of the empty sky and its scatter.
+
+    Parameters
+    ----------
+    image : ndarray, (R, C)
+        Electrons, sky included.
+
+    Returns
+    -------
+    sky, noise : float
+        Electrons; the scatter is that of neighbouring pixels, at least 1.
+    """
+    step = max(1, int(np.sqrt(image.size / _SAMPLE)))
+    sample = image[::step, ::step].astype(np.float32)
+    sky = np.median(sample[np.isfinite(sample)])
+    rows = image[::step].astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        differences = np.abs(rows[:, 1:] - rows[:, :-1])
+    differences = differences[np.isfinite(differences)]
+    scatter = 1.4826 * np.median(differences) / np.sqrt(2) if differences.size else 1.0
+    return float(sky), float(max(scatter, 1.0))
+
+
+def square(y, x, chip):
+    """Find the 2x2 pixels around places on a chip.
+
+    Parameters
+    ----------
+    y, x : ndarray, (K,), float
+        Places; nan for none.
+    chip : association.Member
+
+    Returns
+    -------
+    where : ndarray, (M,), int
+        Those places whose 2x2 pixels are on the chip and good.
+    corner : ndarray, (M,), int64
+        Flat index of the lowest row and column of the 2x2.
+    offset : ndarray, (2, M), float32
+        Of the place from there, rows and columns, 0 to 1.
+    """
+    rows, columns = chip.image.shape
+    with np.errstate(invalid="ignore"):
+        where = np.flatnonzero((y >= 0) & (x >= 0) & (y < rows - 1) & (x < columns - 1))
+    iy, ix = y[where].astype(np.int64), x[where].astype(np.int64)
+    corner = iy * columns + ix
+    bad = chip.bad.ravel()
+    good = ~(bad[corner] | bad[corner + 1] | bad[corner + columns] | bad[corner + columns + 1])
+    offset = np.stack([y[where] - iy, x[where] - ix]).astype(np.float32)
+    return where[good], corner[good], offset[:, good]
+
+
+def cubic(chip, corner, offset, suspect):
+    """Interpolate by cubic convolution over the 4x4 pixels around places.
+
+    Parameters
+    ----------
+    chip : association.Member
+    corner, offset
+        From `square`.
+    suspect : float
+        Probability of a cosmic ray above which a pixel is not used.
+
+    Returns
+    -------
+    value : ndarray, (M,), float32
+        Electrons above the sky.
+    good : ndarray, (M,), bool
+        Where all 16 pixels could be used.
+    """
+    rows, columns = chip.image.shape
+    iy, ix = np.divmod(corner, columns)
+    good = (iy > 0) & (ix > 0) & (iy < rows - 2) & (ix < columns - 2)
+    image, stored = chip.image.ravel(), chip.stored.ravel()
+    unusable = chip.bad.ravel(), chip.saturated.ravel()
+    by_row, by_column = _weights(offset[0]), _weights(offset[1])
+    value = np.zeros(corner.size, np.float32)
+    for i in range(4):
+        for j in range(4):
+            at = np.where(good, corner + (i - 1) * columns + j - 1, 0)
+            good &= ~(unusable[0][at] | unusable[1][at]) & (stored[at] <= suspect * 10_000)
+            value += by_row[i] * by_column[j] * (image[at].astype(np.float32) - np.float32(chip.sky))
+    return value, good
+
+
+def _weights(t):
+    """Of the four pixels along one axis (Keys 1981, a = -1/2)."""
+    return (
+        t * (t * (1 - t / 2) - 0.5),
+        1 + t * t * (1.5 * t - 2.5),
+        t * (0.5 + t * (2 - 1.5 * t)),
+        t * t * (t - 1) / 2,
+    )

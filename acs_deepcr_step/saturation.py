@@ -1,0 +1,135 @@
+"""Which saturated pixels a cosmic ray filled, and which a star. Arrays only.
+
+Beside saturated pixels the published networks were never trained (paper, section
+2), so flags there are kept only where the network is sure. A cosmic ray that fills
+wells and bleeds is spared by that rule too; but it has no halo, and no source
+stands there in another exposure.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from . import pixels
+
+__all__ = ["groups", "guarded", "without_halo"]
+
+_EIGHT = np.ones((3, 3), bool)
+_INNER, _OUTER = 4, 6  # pixels from the group: beyond its edge, within a star's halo
+_TRAIL = 64  # rows along which charge of another group may have bled
+_HALO_SIGMA = 4.0  # a star that fills a well has 17 sigma of the sky and more at this distance
+_SMALLEST_RING = 24  # pixels
+_EDGE_SIGMA = 5.0
+
+
+def groups(saturated):
+    """Number the groups of saturated pixels that touch, corners included.
+
+    Parameters
+    ----------
+    saturated : ndarray, (R, C), bool
+
+    Returns
+    -------
+    labels : ndarray, (R, C), int32
+        0 for none, else 1 to `count`.
+    count : int
+    """
+    return ndimage.label(saturated, structure=_EIGHT)
+
+
+def without_halo(image, saturated, sky, noise):
+    """Find the saturated pixels around which there is no light of a star.
+
+    Parameters
+    ----------
+    image : ndarray, (R, C)
+        Electrons, sky included.
+    saturated : ndarray, (R, C), bool
+    sky, noise : float
+        Level and scatter of the empty sky, electrons.
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+        Those of `saturated` that a cosmic ray filled. In doubt a group is left
+        out: at the first and last row, or where another group lies along its
+        columns, since that may be a star whose charge bled here.
+    """
+    lone = np.zeros(saturated.shape, bool)
+    labels, count = groups(saturated)
+    for number, place in enumerate(ndimage.find_objects(labels, count), start=1):
+        rows, columns = place
+        if _may_be_a_trail(labels, number, rows, columns):
+            continue
+        window = (_widened(rows, image.shape[0]), _widened(columns, image.shape[1]))
+        own = labels[window] == number
+        ring = _ring(own, labels[window])
+        values = image[window][ring]
+        values = values[np.isfinite(values)]
+        if values.size >= _SMALLEST_RING and np.median(values) < sky + _HALO_SIGMA * noise:
+            lone[place] |= labels[place] == number
+    return lone
+
+
+def guarded(image, saturated, probability, threshold):
+    """Divide the saturated pixels of a single exposure.
+
+    Parameters
+    ----------
+    image : ndarray, (R, C)
+        Electrons, sky included.
+    saturated : ndarray, (R, C), bool
+    probability : ndarray, (R, C)
+    threshold : float
+        In the unit of `probability`.
+
+    Returns
+    -------
+    guarded : ndarray, (R, C), bool
+        Those beside which only sure flags stay: a star may have filled them.
+    filled : ndarray, (R, C), bool
+        Those that a cosmic ray filled, with the neighbours that hold charge of it.
+    """
+    if not saturated.any():
+        return saturated, saturated
+    sky, noise = pixels.levels(image)
+    lone = without_halo(image, saturated, sky, noise)
+    return saturated & ~lone, _with_edges(_likely(lone, probability, threshold), image, sky, noise)
+
+
+def _likely(lone, probability, threshold):
+    """Of lone groups those of which the network takes most for a cosmic ray: not a bad column, say."""
+    labels, count = groups(lone)
+    if not count:
+        return lone
+    middle = ndimage.median(probability, labels, np.arange(1, count + 1))
+    return np.concatenate([[False], middle >= threshold])[labels]
+
+
+def _with_edges(filled, image, sky, noise):
+    """The pixels, and neighbours that stand out of the sky: there is no star's light to spare."""
+    if not filled.any():
+        return filled
+    near = ndimage.binary_dilation(filled, _EIGHT)
+    return filled | (near & (image > sky + _EDGE_SIGMA * noise))
+
+
+def _widened(span, size):
+    return slice(max(span.start - _OUTER, 0), min(span.stop + _OUTER, size))
+
+
+def _may_be_a_trail(labels, number, rows, columns):
+    """Whether the group touches an edge that charge may bleed over, or another lies along its columns."""
+    if rows.start == 0 or rows.stop == labels.shape[0]:
+        return True
+    along = labels[
+        max(rows.start - _TRAIL, 0) : rows.stop + _TRAIL, max(columns.start - 1, 0) : columns.stop + 1
+    ]
+    return bool(((along != 0) & (along != number)).any())
+
+
+def _ring(own, labels):
+    """Pixels at some distance from the group, and from all other groups."""
+    distance = ndimage.distance_transform_cdt(~own, "chessboard")
+    away = ndimage.distance_transform_cdt(labels == 0, "chessboard") >= _INNER
+    return (distance >= _INNER) & (distance <= _OUTER) & away
