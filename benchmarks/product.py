@@ -25,11 +25,11 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import common
 import numpy as np
+import product_cases
 from astropy.io import fits
 from astropy.stats import binom_conf_interval
 from astropy.wcs import WCS
@@ -46,15 +46,6 @@ _STARS = {
     "": (2e4, np.inf, 0.03),
     "_faint": (2e3, 2e4, 0.10),
 }  # electrons in 500 s, and the change that counts
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is simulated: a name for the table, and arguments of `simulate.association`."""
-
-    name: str
-    n: int
-    settings: dict = field(default_factory=dict)
 
 
 def flag_standard(files):
@@ -98,9 +89,11 @@ def _tool(name):
 WAYS = {
     "standard": flag_standard,
     "single": _step(consensus="no"),
-    "single 0.1": _step(consensus="no", threshold=0.1),
+    **{f"single {p}": _step(consensus="no", threshold=p) for p in (0.1, 0.2, 0.3, 0.7, 0.9)},
     "together": _step(),
     "truth": flag_truth,
+    "together, default fill": _step(),
+    "truth, default fill": flag_truth,
     "deepCR 0.3.1": _tool("deepCR"),
     "astroscrappy": _tool("astroscrappy defaults"),
 }
@@ -138,12 +131,13 @@ def _copies(files, directory):
     return [Path(shutil.copy(path, directory)) for path in files]
 
 
-def measure(originals, way, root, reference):
+def measure(simulated, way, root, reference):
     """Figures of one association rejected in one way.
 
     Parameters
     ----------
-    originals : list of Path
+    simulated : tuple of two lists of Path
+        Exposures, and those beside them that are flagged but not drizzled.
     way : str
         One of `WAYS`.
     root : Path
@@ -155,19 +149,21 @@ def measure(originals, way, root, reference):
     -------
     dict
     """
-    files = _copies(originals, root / "hit")
+    originals, company = simulated
+    files = _copies([*originals, *company], root / "hit")
     bit = DRIZ_CR_BIT if way == "standard" else BIT
-    before = [_bits(path, bit) for path in files]
+    before = [_bits(path, bit) for path in files[: len(originals)]]
     cpu, began = _cpu(), time.perf_counter()
     WAYS[way](files)
+    files = files[: len(originals)]
     flagged = time.perf_counter()
     if way == "standard":
         product = drizzle(files, final_bits="336", sky_bits="336", final_fillval=0, preserve=False)
     else:
-        product = drizzle(files, **acs_deepcr_step.drizzle_kwargs())
+        product = drizzle(files, **_settings(way))
     ended = time.perf_counter()
     twins = [residual.twin(path, root / "clean", bit) for path in files]
-    clean = drizzle(twins, **acs_deepcr_step.drizzle_kwargs())
+    clean = drizzle(twins, **_settings(way))
     full = residual.near_full_pixels(product, files)
     row = {
         "residual_e": residual.flux(product, clean),
@@ -187,6 +183,12 @@ def measure(originals, way, root, reference):
             row["false"] = row.get("false", 0) + int(np.count_nonzero(ours & ~truth.cr))
             row["clear"] = row.get("clear", 0) + int(np.count_nonzero(~truth.cr))
     return row
+
+
+def _settings(way):
+    """Keywords of AstroDrizzle; by its default a pixel without data gets the value of a flagged one."""
+    fill = {"final_fillval": None} if way.endswith("default fill") else {}
+    return acs_deepcr_step.drizzle_kwargs(**fill)
 
 
 def _cpu():
@@ -213,7 +215,7 @@ def _stars(product, reference, files):
     exptime = fits.getval(files[0], "EXPTIME", 0)
     with fits.open(files[0], memmap=False) as hdus:
         for truth in simulate.read_truth(files[0]):
-            wcs = WCS(hdus["SCI", truth.extver].header, fix=False)
+            wcs = WCS(hdus["SCI", truth.extver].header, hdus, fix=False)
             stars = truth.stars[~truth.stars["saturated"]]
             rows, columns = truth.cr.shape
             margin = 20
@@ -272,7 +274,7 @@ def _share(count, of):
     return f"{count}/{of} ({low:.2g}-{high:.2g} %)"
 
 
-def simulated(cases, arguments):
+def table(cases, arguments):
     """Table of cases, every one over all seeds and ways."""
     first, count = arguments.seeds
     rows = []
@@ -281,16 +283,14 @@ def simulated(cases, arguments):
         for case in cases:
             found = defaultdict(list)
             for seed in range(first, first + count):
-                settings = {"shape": arguments.shape, "chips": arguments.chips, **case.settings}
-                files = simulate.association(root / "originals", n=case.n, seed=seed, **settings)
-                reference = drizzle(
-                    [residual.twin(path, root / "reference") for path in files],
-                    **acs_deepcr_step.drizzle_kwargs(),
-                )
+                frame = {"shape": arguments.shape, "chips": arguments.chips}
+                simulated = case.write(root / "originals", seed, frame, arguments.references)
+                twins = [residual.twin(path, root / "reference") for path in simulated[0]]
+                reference = drizzle(twins, **acs_deepcr_step.drizzle_kwargs())
                 for way in arguments.ways:
                     if way == "standard" and case.n == 1:
                         continue
-                    found[way].append(measure(files, way, root, reference))
+                    found[way].append(measure(simulated, way, root, reference))
                 shutil.rmtree(root)
                 root.mkdir()
             rows += [summed(case.name, case.n, way, found[way]) for way in found]
@@ -361,33 +361,11 @@ def _hot_row(product, reference):
     }
 
 
-def cases_of_fields(arguments):
-    """Every field at every number of exposures."""
-    return [Case(name, n, {"field": name}) for name in arguments.fields for n in arguments.n]
-
-
-def cases_of_robustness(arguments):
-    """What goes wrong in practice; in every field."""
-    shift = {f"offset {d}": {"offsets": ((0, 0), (d, 0), (0, d), (-d, d))} for d in (0.1, 0.3, 1.0, 3.0)}
-    special = {
-        **shift,
-        "exposures 1:3": {"exptime": [250.0, 750.0, 250.0, 750.0]},
-        "dithers 0.01": {"dithers": ((0, 0), (0.01, 0), (0, 0.01), (0.01, 0.01))},
-        "rolls": {"rolls": (0.0, 1.0, -2.0, 30.0)},
-        "half overlap": {
-            "dithers": ((0, 0), (arguments.shape[1] / 2, 0), (0, arguments.shape[0] / 2), (20, 20))
-        },
-    }
-    return [
-        Case(f"{name} {what}", n, {"field": name, **{k: _first(v, n) for k, v in settings.items()}})
-        for name in arguments.fields
-        for what, settings in special.items()
-        for n in (2, 4)
-    ]
-
-
-def _first(values, n):
-    return values[:n]
+def _robustness(arguments):
+    numbers = [n for n in arguments.n if 2 <= n <= 4]
+    return product_cases.of_robustness(
+        arguments.fields, numbers, arguments.shape, arguments.references is not None
+    )
 
 
 def main():
@@ -401,13 +379,17 @@ def main():
     parser.add_argument(
         "--ways", nargs="+", choices=WAYS, default=list(USUAL), metavar="WAY", help=", ".join(WAYS)
     )
+    parser.add_argument(
+        "--references", type=Path, metavar="DIR",
+        help="folder with ACS/WFC IDCTAB, D2IMFILE and NPOLFILE, as *.fits.gz: adds a case to robustness",
+    )  # fmt: skip
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.shape, arguments.chips = [640, 640], 1
     arguments.shape = tuple(arguments.shape)
     parts = {
-        "fields": lambda: simulated(cases_of_fields(arguments), arguments),
-        "robustness": lambda: simulated(cases_of_robustness(arguments), arguments),
+        "fields": lambda: table(product_cases.of_fields(arguments.fields, arguments.n), arguments),
+        "robustness": lambda: table(_robustness(arguments), arguments),
         "good_bits": lambda: good_bits(arguments),
     }
     common.measure("product", parts, arguments)

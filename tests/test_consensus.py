@@ -123,6 +123,15 @@ def test_star_that_became_twice_as_bright_is_left_alone():
     assert not plane(target, *others)[74:87, 54:67].any()
 
 
+@pytest.mark.parametrize("factor", [1.3, 1.6, 2.0])
+def test_faint_star_that_became_brighter_is_left_alone(factor):
+    usual = [(y, x, 300.0) for y in range(20, 150, 16) for x in range(20, 150, 16)]
+    others = [member(i, usual, dx=i + 0.3) for i in (2, 3)]
+    result = plane(member(1, [(y, x, factor * peak) for y, x, peak in usual]), *others)
+    cores = [result[y - 1 : y + 2, x - 1 : x + 2] for y, x, _ in usual]
+    assert sum((core & flags.FLAGGED).any() for core in cores) <= 0.05 * len(cores)
+
+
 def test_moving_source_is_left_alone():
     target = member(1, [(*STAR, 1500), *stars()])
     others = [member(i, [(STAR[0] + 10 * i, STAR[1], 1500), *stars()], dx=i + 0.3) for i in (2, 3)]
@@ -155,6 +164,14 @@ def test_giant_cosmic_ray_is_flagged_and_a_saturated_star_is_not():
     result = plane(target, member(2, sources, dx=2.3))
     assert (result[120:123, 120:123] & flags.FLAGGED).all() and result[120, 124] & flags.FLAGGED
     assert not (result[75:86, 55:66] & flags.FLAGGED).any()
+
+
+def test_sure_pixel_beside_a_trail_of_the_other_exposure_keeps_its_flag():
+    sources = [(*STAR, 2000), *stars()]
+    target = hit(member(1, sources), {(96, 60): (45_000, 0.99), (97, 60): (30_000, 0.99)})
+    target = hit(target, {(row, 60): (75_000, 0.5) for row in range(70, 94)})
+    other = hit(member(2, sources), {(row, 60): (75_000, 0.5) for row in range(70, 97)})
+    assert (plane(target, other)[96:98, 60] & flags.FLAGGED).all()
 
 
 def test_saturated_star_is_known_by_its_halo():

@@ -13,6 +13,7 @@ __all__ = ["Verdict", "decide", "judge"]
 _STAR_SHARE = 0.1
 _AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
 _STANDING = 3.0  # sigma
+_FEWEST_AROUND = 3  # of eight pixels
 _LARGEST = 30.0  # sigma; beyond, the noise model says no more
 
 
@@ -64,13 +65,15 @@ def judge(found, noise, evidence, threshold=0.5, rules=None):
         part = slice(first, first + _AT_A_TIME)
         parts.append(_judge(found.part(part), noise, [one.part(part) for one in evidence], threshold, rules))
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    known, flagged, excess, full, alone, bright = joined
+    known, flagged, excess, full, alone, bright, expected = joined
     bright[bright] = _group_sizes(found, known & (excess > _STANDING), bright) <= rules.crowd
+    bright[bright] = ~_changed(found, np.where(known, expected, np.nan), bright, rules)
     return Verdict(known, (flagged | bright) & known, excess, full, alone)
 
 
 def _judge(found, noise, evidence, threshold, rules):
-    """The fields of a `Verdict` of some candidates, and which are bright without being asked for."""
+    """The fields of a `Verdict` of some candidates, which are bright without being asked for, and
+    what is expected of them, electrons."""
     value, high, variance, p, saturated = (
         np.stack([getattr(one, name) for one in evidence])
         for name in ("value", "high", "variance", "p", "saturated")
@@ -92,7 +95,25 @@ def _judge(found, noise, evidence, threshold, rules):
         asked = found.p > rules.candidate
         flagged = asked & (total > 0) & ~full
         bright = source & (excess > rules.unasked) & (found.flux > (1 + rules.contrast) * expected)
-    return known, flagged, excess, full, alone, bright & ~asked & ~full
+    return known, flagged, excess, full, alone, bright & ~asked & ~full, expected
+
+
+def _changed(found, expected, chosen, rules):
+    """Whether chosen candidates belong to a source that changed: around them it is brighter by a like share.
+
+    Where fewer than `_FEWEST_AROUND` of them are known, that is not excluded.
+    """
+    columns = found.shape[1]
+    around = np.array([dy * columns + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx])
+    place = found.index[chosen] + around[:, None]
+    at = np.searchsorted(found.index, place).clip(0, found.index.size - 1)
+    known = (found.index[at] == place) & np.isfinite(expected[at])
+    more = np.where(known, np.maximum(found.flux[at] - expected[at], 0), 0).sum(axis=0)
+    usual = np.where(known, expected[at], 0).sum(axis=0)
+    own = found.flux[chosen] / expected[chosen] - 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alike = more > rules.alike * own * usual
+    return alike | (known.sum(axis=0) < _FEWEST_AROUND)
 
 
 def _group_sizes(found, standing, chosen):
@@ -205,10 +226,12 @@ def decide(stored, saturated, found, verdict, parameters, rules=None):
     flagged = (single & (flags.FLAGGED | flags.GROWN)) == flags.FLAGGED
     # Where the others know, they decide; beside a saturated star, whose charge does not bleed
     # equally far each time, they may only spare, unless the network and all of them agree.
-    free = verdict.usable.copy()
+    here = guarded.ravel()[found.index]
+    # Beside a trail of the others, whose end moves, the network's certainty counts for more.
+    free = verdict.usable & ~(verdict.full & (found.p >= detect.GUARD_PROBABILITY) & ~here)
     if parameters.protect_saturated:
         star = detect.dilate(guarded, detect.GUARD_SIDE // 2).ravel()[found.index]
-        star &= ~verdict.alone | (found.p < rules.candidate) | guarded.ravel()[found.index]
+        star &= ~verdict.alone | (found.p < rules.candidate) | here
         spared = found.index[free & star & ~verdict.flagged]
         flagged.ravel()[spared] = False
         free &= ~star

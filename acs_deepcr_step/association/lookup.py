@@ -88,6 +88,9 @@ class Rules:
         network does not suspect must exceed.
     crowd : int
         Pixels of such a group; more are a source that changed.
+    alike : float
+        So is such a pixel if those around it exceed what is expected of them by more
+        than this share of the factor by which it does.
     grow : float
         Sigma at which neighbours of flagged pixels are flagged.
     """
@@ -108,6 +111,7 @@ class Rules:
     unasked: float = 4.5
     contrast: float = 0.2
     crowd: int = 6
+    alike: float = 0.4
     grow: float = 4.0
 
 

@@ -8,10 +8,9 @@ from astropy.io import fits
 from scipy.ndimage import maximum_filter
 
 from .. import dq
-from . import cosmic_rays, detector, filters, headers, scene, truth, wcs
+from . import changes, cosmic_rays, detector, filters, headers, scene, truth, wcs
 from .options import DITHERS, resolve
 
-ROOT = "j8sm01"
 _MARGIN = 64  # pixels of sky around the frame of the first exposure
 
 
@@ -120,9 +119,10 @@ def association(
     outdir = Path(outdir)
     outdir.mkdir(parents=True, exist_ok=True)
     plan = _Plan(windows, band, exptimes, field, seed, options)
-    roots = [f"{ROOT}a{chr(97 + i)}q" for i in range(n)]
+    roots = [f"{options.root}a{chr(97 + i)}q" for i in range(n)]
     paths = [plan.write(outdir, root, i) for i, root in enumerate(roots)]
-    headers.association_table(f"{ROOT}010", roots).writeto(outdir / f"{ROOT}010_asn.fits", overwrite=True)
+    table = headers.association_table(f"{options.root}010", roots)
+    table.writeto(outdir / f"{options.root}010_asn.fits", overwrite=True)
     return paths
 
 
@@ -132,7 +132,7 @@ class _Plan:
     def __init__(self, windows, band, exptimes, field, seed, options):
         n = len(exptimes)
         self.windows, self.band, self.exptimes = windows, band, exptimes
-        self.seed, self.options = seed, options
+        self.field, self.seed, self.options = field, seed, options
         if options.dithers is None and n > len(DITHERS):
             raise ValueError(
                 f"{n} exposures need {n} dithers; give them, the default pattern has {len(DITHERS)}"
@@ -142,7 +142,8 @@ class _Plan:
         self.rolls = _per_exposure(0.0 if options.rolls is None else options.rolls, n, "rolls")
         self.start = wcs.Pointing(options.ra, options.dec, options.orientation)
         self.plane = wcs.plane(self.start, windows)
-        self.scene = scene.draw(field, self._box(), band, options, _rng(seed, 0))
+        self.box = self._box()
+        self.scene = scene.draw(field, self.box, band, options, _rng(seed, 0))
         self.faults = {w.chip: detector.build(w.shape, options, _rng(seed, 1, w.chip)) for w in windows}
 
     def _pointing(self, index, offset):
@@ -171,6 +172,7 @@ class _Plan:
         exptime, options, path = self.exptimes[index], self.options, outdir / f"{root}_flc.fits"
         claimed, true = self._pointing(index, 0.0), self._pointing(index, self.offsets[index])
         begin = headers.start_of(index, self.exptimes)
+        seen = changes.scene_at(self.scene, self.box, options, (self.seed, 3), index)
         head = headers.primary(
             root,
             self.band,
@@ -178,14 +180,14 @@ class _Plan:
             begin,
             self.windows,
             options,
-            association=f"{ROOT}010",
+            association=f"{options.root}010",
             index=index,
             roll=self.rolls[index],
         )
         hdus, truths = [fits.PrimaryHDU(header=head)], []
         for w in self.windows:
             view = wcs.SkyView(self.plane, true.wcs(w), w.shape)
-            light, stars = scene.image(self.scene, w.shape, view, self.band, exptime)
+            light, stars = scene.image(seen, w.shape, view, self.band, exptime)
             amps = detector.amplifiers(w.chip, w.shape[1], w.x0)
             made = _expose(
                 light,
@@ -208,7 +210,7 @@ class _Plan:
                 truth.ChipTruth(w.extver, w.chip, made.cr, made.cr_charge, made.dq_clean, made.stars)
             )
         fits.HDUList(hdus).writeto(path, overwrite=True)
-        truth.write_truth(path, truths)
+        truth.write_truth(path, truths, self.field)
         return path
 
 

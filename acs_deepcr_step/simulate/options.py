@@ -35,6 +35,16 @@ class SimulationOptions:
         Shares of hot (above 0.14 e-/s) and warm (0.06 to 0.14) pixels.
     bad_columns : float
         Bad columns per 1000 columns.
+    variables : float
+        Share of the stars whose brightness differs from exposure to exposure.
+    variability : float
+        By how many magnitudes at most.
+    movers : int
+        Sources that move, of 200 to 20 electrons per second.
+    mover_step : (dx, dy)
+        How far they move from exposure to exposure, undistorted pixels of the sky.
+    root : str
+        First six characters of the rootnames: exposures of another one can lie beside.
     ra, dec, orientation : float
         Where the telescope points, and the position angle of the detector's y axis, degrees.
     """
@@ -53,6 +63,11 @@ class SimulationOptions:
     hot_fraction: float = 0.006
     warm_fraction: float = 0.008
     bad_columns: float = 2.0
+    variables: float = 0.0
+    variability: float = 1.0
+    movers: int = 0
+    mover_step: tuple = (3.0, 2.0)
+    root: str = "j8sm01"
     ra: float = 150.11
     dec: float = 2.21
     orientation: float = -70.0
