@@ -174,6 +174,20 @@ def test_sure_pixel_beside_a_trail_of_the_other_exposure_keeps_its_flag():
     assert (plane(target, other)[96:98, 60] & flags.FLAGGED).all()
 
 
+def test_cosmic_ray_in_the_wing_of_a_saturated_star_is_flagged():
+    sources = [(*STAR, 150_000), *stars()]
+    target = hit(member(1, sources), {(80, 64): (9000, 0.001)})
+    near = target.near_saturated[80, 64] and not target.saturated[79:82, 63:66].any()
+    assert near and plane(target, member(2, sources, dx=2.3))[80, 64] == flags.FLAGGED | flags.ADDED
+
+
+def test_peak_of_a_sharp_star_is_left_alone():
+    usual = [(y, x, 3000.0) for y in range(20, 150, 16) for x in range(20, 150, 16)]
+    # In the other exposure the peaks lie between pixels, so that it shows them less sharp.
+    result = plane(member(1, usual), member(2, usual, dx=0.5, dy=0.5))
+    assert not any((result[y, x] & flags.FLAGGED) for y, x, _ in usual)
+
+
 def test_saturated_star_is_known_by_its_halo():
     rows, columns = np.mgrid[:80, :80]
     distance = np.hypot(rows - 40, columns - 40)

@@ -404,3 +404,33 @@ def test_astrodrizzle_combines_both_chips(pair, tmp_path, monkeypatch):
                 moved.append(np.subtract(centroid(product, x, y), (x, y)))
     assert len(moved) >= 6
     assert abs(np.median(moved, axis=0)).max() < 0.05
+
+
+def test_variable_stars_change_between_exposures_and_the_others_do_not(tmp_path):
+    settings = {"n": 2, **SMALL, "dithers": ((0, 0), (0, 0)), "star_density": 20}
+    paths = simulate.association(tmp_path, **settings, variables=0.5, variability=2.0)
+    first, second = (simulate.read_truth(path)[0].stars for path in paths)
+    places = {(star["x"], star["y"]): star["flux_e"] for star in first}
+    ratio = np.array([star["flux_e"] / places[star["x"], star["y"]] for star in second])
+    same = np.isclose(ratio, 1)
+    assert 0.3 < same.mean() < 0.7
+    assert np.abs(np.log10(ratio[~same])).max() <= 0.8 + 1e-6
+
+
+def test_moving_sources_move_by_their_step(tmp_path):
+    settings = {"n": 2, **SMALL, "dithers": ((0, 0), (0, 0)), "star_density": 0, "galaxy_density": 0}
+    paths = simulate.association(tmp_path, **settings, movers=30, mover_step=(4.0, -3.0))
+    first, second = (simulate.read_truth(path)[0].stars for path in paths)
+    assert first.size and second.size
+    shifts = np.array([[b["x"] - a["x"], b["y"] - a["y"]] for a in first for b in second])
+    # The distortion makes pixels of the sky a tenth larger or smaller than those of the detector.
+    assert (np.hypot(*(shifts - [4.0, -3.0]).T) < 0.6).sum() >= 0.7 * first.size
+
+
+def test_exposures_of_another_root_lie_beside(tmp_path):
+    for root in ("j8sm01", "j8sm02"):
+        simulate.association(tmp_path, n=1, **SMALL, root=root)
+    assert sorted(path.name for path in tmp_path.glob("*_flc.fits")) == [
+        "j8sm01aaq_flc.fits",
+        "j8sm02aaq_flc.fits",
+    ]

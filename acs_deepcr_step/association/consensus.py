@@ -99,9 +99,10 @@ def _judge(found, noise, evidence, threshold, rules):
 
 
 def _changed(found, expected, chosen, rules):
-    """Whether chosen candidates belong to a source that changed: around them it is brighter by a like share.
+    """Whether chosen candidates are of a source that changed, or its peak that no interpolation meets.
 
-    Where fewer than `_FEWEST_AROUND` of them are known, that is not excluded.
+    It changed if around them it is brighter by a like share; where fewer than
+    `_FEWEST_AROUND` of the pixels around are known, that is not excluded.
     """
     columns = found.shape[1]
     around = np.array([dy * columns + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx])
@@ -110,10 +111,11 @@ def _changed(found, expected, chosen, rules):
     known = (found.index[at] == place) & np.isfinite(expected[at])
     more = np.where(known, np.maximum(found.flux[at] - expected[at], 0), 0).sum(axis=0)
     usual = np.where(known, expected[at], 0).sum(axis=0)
-    own = found.flux[chosen] / expected[chosen] - 1
     with np.errstate(divide="ignore", invalid="ignore"):
+        own = found.flux[chosen] / expected[chosen] - 1
         alike = more > rules.alike * own * usual
-    return alike | (known.sum(axis=0) < _FEWEST_AROUND)
+    highest = expected[chosen] >= np.where(known, expected[at], -np.inf).max(axis=0)
+    return alike | (known.sum(axis=0) < _FEWEST_AROUND) | (highest & (own < rules.peak))
 
 
 def _group_sizes(found, standing, chosen):
@@ -225,13 +227,16 @@ def decide(stored, saturated, found, verdict, parameters, rules=None):
     single = flags.decide(stored, guarded, parameters, filled)
     flagged = (single & (flags.FLAGGED | flags.GROWN)) == flags.FLAGGED
     # Where the others know, they decide; beside a saturated star, whose charge does not bleed
-    # equally far each time, they may only spare, unless the network and all of them agree.
+    # equally far each time, they may only spare, unless the network and all of them agree, or the
+    # excess is large and not where charge may have bled.
     here = guarded.ravel()[found.index]
     # Beside a trail of the others, whose end moves, the network's certainty counts for more.
     free = verdict.usable & ~(verdict.full & (found.p >= detect.GUARD_PROBABILITY) & ~here)
     if parameters.protect_saturated:
         star = detect.dilate(guarded, detect.GUARD_SIDE // 2).ravel()[found.index]
         star &= ~verdict.alone | (found.p < rules.candidate) | here
+        touching = detect.dilate(guarded, 1).ravel()[found.index]
+        star &= touching | ~verdict.flagged | (verdict.excess < rules.beside)
         spared = found.index[free & star & ~verdict.flagged]
         flagged.ravel()[spared] = False
         free &= ~star

@@ -91,6 +91,11 @@ class Rules:
     alike : float
         So is such a pixel if those around it exceed what is expected of them by more
         than this share of the factor by which it does.
+    peak : float
+        What it must exceed, as a share of the source's value, at the peak of a source:
+        sharper there than interpolation between the pixels of another exposure tells.
+    beside : float
+        Sigma that flags near a saturated star must exceed if the network does not agree.
     grow : float
         Sigma at which neighbours of flagged pixels are flagged.
     """
@@ -112,6 +117,8 @@ class Rules:
     contrast: float = 0.2
     crowd: int = 6
     alike: float = 0.4
+    peak: float = 0.7
+    beside: float = 8.0
     grow: float = 4.0
 
 

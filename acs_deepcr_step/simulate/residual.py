@@ -128,7 +128,8 @@ def near_full_pixels(product, exposures):
                 full = (hdus["DQ", truth.extver].data & ~truth.dq_clean & dq.SATURATED) != 0
                 rows, columns = np.nonzero(full)
                 if rows.size:
-                    sky = WCS(hdus["SCI", truth.extver].header, hdus, fix=False).all_pix2world(columns, rows, 0)
+                    wcs = WCS(hdus["SCI", truth.extver].header, hdus, fix=False)
+                    sky = wcs.all_pix2world(columns, rows, 0)
                     x, y = (np.rint(p).astype(int) for p in product.wcs.all_world2pix(*sky, 0))
                     near[y.clip(0, near.shape[0] - 1), x.clip(0, near.shape[1] - 1)] = True
     return maximum_filter(near, size=2 * NEAR + 1)
