@@ -26,10 +26,11 @@ _HOMES = {
     "run": "step",
     "undo": "step",
     "apply": "step",
+    "clean": "cleaning",
     "drizzle_kwargs": "handoff",
     "tweakreg_kwargs": "handoff",
 }
-_SUBMODULES = ("detect", "handoff", "models", "simulate")
+_SUBMODULES = ("detect", "handoff", "inpaint", "models", "report", "simulate")
 
 __all__ = ["__version__", "__taskname__", "getHelpAsString", *_HOMES, *_SUBMODULES]
 

@@ -83,6 +83,7 @@ def build_parser():
         ("run", _run, _run_arguments, "flag the cosmic rays of exposures"),
         ("undo", _undo, _undo_arguments, "take the flags back: DQ as before, bit for bit"),
         ("apply", _apply, _apply_arguments, "set the flags of mask files that were made elsewhere"),
+        ("report", _report, _report_arguments, "write a page to look at: what was flagged, and what to mind"),
         ("pars", _pars, _pars_arguments, "print a parameter file with all defaults"),
         ("models", _models, None, "list the published models"),
         (
@@ -202,6 +203,23 @@ def _apply(arguments):
     _print_table(apply(arguments.files, arguments.masks, **_given(arguments)))
 
 
+def _report_arguments(command):
+    command.add_argument(
+        "files", nargs="+", metavar="FILES", help="Exposures that were flagged, or their mask files, or both"
+    )
+    command.add_argument(
+        "--output",
+        metavar="FILE.html",
+        help="Where the page goes (default: acs_deepcr_report.html in the current directory)",
+    )
+
+
+def _report(arguments):
+    from . import report
+
+    print(report.write(arguments.files, arguments.output or report.NAME))
+
+
 def _print_table(table):
     print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
 
@@ -226,14 +244,13 @@ def _pars(arguments):
 def _models(arguments):
     from . import models
 
-    heading = ("name", "filter", "network", "scale", "threshold", "sha256", "also called", "citation")
+    heading = ("name", "kind", "filter", "network", "scale", "threshold", "sha256", "also called", "citation")
     rows = [heading]
-    for name in models.names():
-        info = models.info(name)
+    for info in (models.info(name, kind) for kind in models.KINDS for name in models.names(kind)):
         network, hash16 = f"{info.levels}-{info.hidden}", info.sha256[:16]
         also, trained = ", ".join(info.aliases) or "-", info.filter or "all"
-        numbers = (f"{info.scale:g}", f"{info.threshold:g}")
-        rows.append((info.name, trained, network, *numbers, hash16, also, info.citation))
+        numbers = (f"{info.scale:g}", f"{info.threshold:g}" if info.kind == "mask" else "-")
+        rows.append((info.name, info.kind, trained, network, *numbers, hash16, also, info.citation))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -4,25 +4,13 @@ Arrays only; nothing here opens a file of exposures. `probability` is the networ
 `mask` the decision; `protect_saturated` and `dilate` adjust it.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-import torch
 
-from . import models, tiles
+from . import models
+from .engine import Engine
 from .errors import ExposureError, ModelError, ParameterError
-from .unet import Architecture, FoldedUNet
 
 __all__ = ["Detector", "dilate", "mask", "probability", "protect_saturated"]
-
-# 192 to 384 pixels are equally fast on the processors measured (docs/performance);
-# these take about the same memory. Smaller tiles are mostly margin; for larger ones
-# the memory of every layer is given back to the system and asked for anew.
-_SIDE = {torch.float32: 256, torch.bfloat16: 384}
-_SIDE_GPU = 1024
-
-# Beyond any charge a pixel can hold, and far from overflow inside the network.
-_LARGEST = 1e7
 
 # Training ignored all pixels within 7x7 of one above 70,000 e- (paper, section 2),
 # so a middling probability there means nothing. Bright cosmic rays saturate
@@ -30,46 +18,6 @@ _LARGEST = 1e7
 SATURATION_LEVEL = 70_000.0
 GUARD_SIDE = 7
 GUARD_PROBABILITY = 0.9
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the network runs, and in which precision."""
-
-    device: torch.device
-    dtype: torch.dtype
-
-    @property
-    def is_cpu(self):
-        return self.device.type == "cpu"
-
-
-def _native_bfloat16():
-    """Whether the processor multiplies bfloat16 natively, so that it is faster."""
-    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(check and check())
-
-
-def _place(device, precision):
-    if device == "auto":
-        has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-        device = "cuda" if has_cuda else "mps" if has_mps else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ParameterError("device='cuda', but PyTorch finds no CUDA device: use 'auto' or 'cpu'.")
-    if device == "mps" and not torch.backends.mps.is_available():
-        raise ParameterError("device='mps', but PyTorch finds no Apple GPU: use 'auto' or 'cpu'.")
-    if device not in ("cpu", "cuda", "mps"):
-        raise ParameterError(f"device={device!r} is unknown: use 'auto', 'cpu', 'cuda' or 'mps'.")
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ParameterError(f"precision={precision!r} is unknown: use 'auto', 'float32' or 'bfloat16'.")
-    half = {
-        "cpu": _native_bfloat16,
-        # float16 would overflow: activations follow the electrons, up to full well.
-        "cuda": torch.cuda.is_bf16_supported,
-        "mps": lambda: False,
-    }[device]
-    wanted = precision == "bfloat16" or (precision == "auto" and half())
-    return _Place(torch.device(device), torch.bfloat16 if wanted else torch.float32)
 
 
 class Detector:
@@ -102,25 +50,12 @@ class Detector:
             raise ModelError(
                 f"Model {info.name} fills pixels; it does not find cosmic rays: give a mask model."
             )
-        self.place = _place(device, precision)
-        architecture = Architecture(info.levels, info.hidden, info.in_channels)
-        self._network = FoldedUNet(architecture, self.model.state, self.place.dtype, self.place.device)
-        self._tile = self._checked_tile(tile)
-        # Asked for here: a thread that is born during a call of another one would be told 1.
-        self._threads = (threads or torch.get_num_threads()) if self.place.is_cpu else 1
+        self._engine = Engine(self.model, precision=precision, device=device, tile=tile, threads=threads)
 
     @property
     def precision(self):
         """The precision in use: ``float32`` or ``bfloat16``."""
-        return str(self.place.dtype).removeprefix("torch.")
-
-    def _checked_tile(self, tile):
-        stride = self._network.architecture.stride
-        if tile is None:
-            return _SIDE[self.place.dtype] if self.place.is_cpu else _SIDE_GPU
-        if isinstance(tile, bool) or int(tile) != tile or tile < 1:
-            raise ParameterError(f"tile={tile!r}: give the side of a tile in pixels, 1 or more.")
-        return -(-int(tile) // stride) * stride
+        return self._engine.precision
 
     def probability(self, image, progress=None):
         """Return the probability that a cosmic ray hit each pixel.
@@ -151,41 +86,15 @@ class Detector:
             )
         fill = _typical(image)
         out = np.empty(image.shape, np.float32)
-        host_threads = torch.get_num_threads()
-        network = self._network
-        tiling = tiles.Tiling(
-            self._tile,
-            network.margin,
-            network.architecture.stride,
-            threads=self._threads,
-        )
-        try:
-            tiles.process(lambda tile: self._infer(tile, fill), [image], out, tiling, progress)
-        finally:
-            # Each worker set its own number of threads to one, which also becomes
-            # the default of threads born later: give the host its number back.
-            torch.set_num_threads(host_threads)
+        self._engine.process(lambda tile: self._infer(tile, fill), [image], out, progress)
         return out
 
     def _infer(self, tile, fill):
         """Probability of the inner part of a padded tile, float32."""
-        bad = ~np.isfinite(tile)
-        any_bad = bad.any()
-        if any_bad:
-            tile[bad] = fill
-        np.clip(tile, -_LARGEST, _LARGEST, out=tile)
-        if self.model.info.scale != 1:
-            tile /= self.model.info.scale
-        if self.place.is_cpu and torch.get_num_threads() != 1:
-            torch.set_num_threads(1)
-        with torch.inference_mode():
-            x = torch.from_numpy(tile)[None, None]
-            if self.place.device.type == "cuda":
-                x = x.pin_memory()  # copied without a detour through pageable memory
-            x = x.to(self.place.device, non_blocking=True)
-            result = self._network(x)[0, 0].cpu().numpy()
-        if any_bad:
-            margin = self._network.margin
+        bad = self._engine.electrons(tile, fill)
+        result = self._engine.forward(tile[None])
+        if bad is not None:
+            margin = self._engine.margin
             result[bad[margin:-margin, margin:-margin]] = 0
         return result
 

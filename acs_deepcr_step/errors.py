@@ -25,6 +25,14 @@ class ModelError(StepError):
     """A model is unknown, or its weights are missing, altered or malformed."""
 
 
+class ArchiveError(StepError):
+    """An archive does not answer, or what it sent is not what it promised."""
+
+
+class DrizzlepacError(StepError):
+    """TweakReg or AstroDrizzle failed, or did not do what was asked of it."""
+
+
 class RunError(StepError):
     """At least one exposure of a run failed; the others are finished.
 

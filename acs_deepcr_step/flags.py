@@ -9,11 +9,11 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from . import detect
+from . import detect, saturation
 
 __all__ = [
     "ADDED", "ALREADY", "FILLED", "FLAGGED", "GROWN", "PREVIOUS", "SPARED", "STORED_UNIT", "VETOED",
-    "above_threshold", "count_groups", "decide", "from_stored", "ours", "to_stored",
+    "above_threshold", "alone", "count_groups", "decide", "from_stored", "ours", "to_stored",
 ]  # fmt: skip
 
 FLAGGED = 1  # the step flags this pixel
@@ -86,6 +86,30 @@ def decide(stored, saturated, parameters, filled=None):
     if filled is not None:
         plane[filled & ~above] |= FILLED
     return plane
+
+
+def alone(stored, image, saturated, parameters):
+    """Decide on a chip of which nothing else is known.
+
+    Parameters
+    ----------
+    stored : ndarray, (R, C), int16
+        From `to_stored`.
+    image : ndarray, (R, C)
+        Electrons, sky included.
+    saturated : ndarray, (R, C), bool
+        Saturated pixels, by DQ or by their charge.
+    parameters : Parameters
+        As for `decide`.
+
+    Returns
+    -------
+    ndarray, (R, C), uint8
+        As from `decide`.
+    """
+    limit = parameters.threshold * STORED_UNIT
+    guarded, filled = saturation.guarded(image, saturated, stored, limit)
+    return decide(stored, guarded, parameters, filled)
 
 
 def ours(plane):

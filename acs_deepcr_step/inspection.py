@@ -175,6 +175,8 @@ def _checked(path, state, headers, spans, any_detector):
     instrument, detector = _text(primary, "INSTRUME").upper(), _text(primary, "DETECTOR").upper()
     _check_instrument(instrument, detector, any_detector, faults, notes)
     extensions = _extensions(headers, faults)
+    if "DCRCLEAN" in primary:
+        faults.append("its SCI pixels were filled by this step: give the exposure that it was made of")
     if any(name == "WHT" for name, _ in extensions):
         faults.append("it is a drizzled product: give the exposures it was made of")
     chips = []

@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from . import weights_file
 from .errors import ModelError
 
 __all__ = ["AUTO", "Model", "ModelInfo", "for_filter", "info", "load", "names"]
 
+KINDS = ("mask", "inpaint")
 AUTO = "auto"
 GLOBAL = "ACS-WFC"
+INPAINT = "ACS-WFC-F606W-2-32"
+MEDMASK = "medmask"  # no network: the median of the good pixels around
 
 _CITATION = "Kwon, Zhang & Bloom 2021 (deepCR-ACS/WFC); Zhang & Bloom 2020, ApJ 889, 24"
 _CITATION_2020 = "Zhang & Bloom 2020, ApJ 889, 24"
@@ -90,6 +94,13 @@ def _filter_model(name, digest):
     return ModelInfo(model, f"mask/{model}.pth", digest, filter=name, aliases=(f"{model}-2-32",))
 
 
+def _inpaint_model(levels, digest):
+    model = f"ACS-WFC-F606W-{levels}-32"
+    return ModelInfo(
+        model, f"inpaint/{model}.pth", digest, "inpaint", levels, filter="F606W", citation=_CITATION_2020
+    )
+
+
 _KNOWN = (
     ModelInfo(
         GLOBAL,
@@ -109,27 +120,36 @@ _KNOWN = (
         filter="F606W",
         citation=_CITATION_2020,
     ),
+    _inpaint_model(2, "2a754380bfe158a1cfeee12f908f96a2bd5b59cbb7b830a4d06dad930d906111"),
+    _inpaint_model(3, "5b4faf2e239185c2d5d4235688ce61a2b9e4e5f47bbcf96c8a687b5a0c1e6c42"),
 )
-_BY_NAME = {alias: known for known in _KNOWN for alias in (known.name, *known.aliases)}
+# The paper uses one name, ACS-WFC-F606W-2-32, for a mask model and for an inpainting model.
+_BY_NAME = {(known.kind, alias): known for known in _KNOWN for alias in (known.name, *known.aliases)}
 
 
-def names():
-    """Return the names of the published mask models, the global one first.
+def names(kind="mask"):
+    """Return the names of the published models of a kind, its default one first.
+
+    Parameters
+    ----------
+    kind : {'mask', 'inpaint'}
 
     Returns
     -------
     list of str
     """
-    return [known.name for known in _KNOWN]
+    return [known.name for known in _KNOWN if known.kind == kind]
 
 
-def info(name):
+def info(name, kind="mask"):
     """Return what is known about a published model.
 
     Parameters
     ----------
     name : str
         A name from `names`, or an alias such as the paper's ``ACS-WFC-2-32``.
+    kind : {'mask', 'inpaint'}
+        What the model is for: ``ACS-WFC-F606W-2-32`` is one of either kind.
 
     Returns
     -------
@@ -141,11 +161,12 @@ def info(name):
         If there is no such model.
     """
     try:
-        return _BY_NAME[str(name)]
+        return _BY_NAME[kind, str(name)]
     except KeyError:
+        others = repr(AUTO) if kind == "mask" else repr(MEDMASK)
         raise ModelError(
-            f"There is no model {name!r}: give one of {', '.join(names())}, "
-            f"{AUTO!r}, or the path of a weights file."
+            f"There is no {kind} model {name!r}: give one of {', '.join(names(kind))}, "
+            f"{others}, or the path of a weights file."
         ) from None
 
 
@@ -165,14 +186,18 @@ def for_filter(filter_name):
     return own if own in names() else GLOBAL
 
 
-def load(name):
+def load(name, kind="mask"):
     """Load a model with its weights, on the CPU.
 
     Parameters
     ----------
     name : str, path or Model
-        A published name or alias, or the path of a file of PyTorch weights with
-        the keys of the published ones. A `Model` is returned as it is.
+        A published name or alias, or the path of a file of weights: safetensors that
+        ``acs-deepcr train`` wrote, or PyTorch weights with the keys of the published
+        ones. A `Model` is returned as it is.
+    kind : {'mask', 'inpaint'}
+        Of the published model that is meant by a name; what a path holds is told by
+        the `ModelInfo.kind` of the result.
 
     Returns
     -------
@@ -187,8 +212,8 @@ def load(name):
     """
     if isinstance(name, Model):
         return name
-    if str(name) in _BY_NAME:
-        known = _BY_NAME[str(name)]
+    if (kind, str(name)) in _BY_NAME:
+        known = _BY_NAME[kind, str(name)]
         path = _published_folder() / known.file
         content = _read(path)
         if hashlib.sha256(content).hexdigest() != known.sha256:
@@ -199,7 +224,7 @@ def load(name):
         return Model(known, _checked_state(path, content, known)[1])
     path = Path(name).expanduser()
     if not path.suffix and not path.exists():
-        info(name)  # not a path either: name the models there are
+        info(name, kind)  # not a path either: name the models there are
     content = _read(path)
     digest = hashlib.sha256(content).hexdigest()
     for known in _KNOWN:
@@ -234,23 +259,26 @@ def _read(path):
 
 def _checked_state(path, content, info):
     """Weights as a plain dictionary, and the info with the architecture they have."""
-    import io
-
-    import torch
-
-    try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a file that holds no weights makes the reader raise
-        raise ModelError(
-            f"{path} is not a file of PyTorch weights that can be loaded safely: "
-            "save a state dictionary with torch.save(network.state_dict(), path)."
-        ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise ModelError(f"{path} does not hold a state dictionary: save network.state_dict().")
-    state = {str(key).removeprefix("module."): value for key, value in state.items()}
+    state, described = weights_file.parse(path, content)
+    if described is not None:
+        info = replace(
+            info, scale=float(described.scale), filter=described.filter, threshold=float(described.threshold)
+        )
     info = _with_architecture(path, state, info)
+    if described is not None:
+        _check_described(path, info, described)
     _check_tensors(path, state, info)
     return info, {key: value.float() for key, value in state.items()}
+
+
+def _check_described(path, info, described):
+    """Refuse weights whose metadata tell of another network."""
+    for name in ("kind", "levels", "hidden"):
+        if getattr(info, name) != getattr(described, name):
+            raise ModelError(
+                f"The metadata of {path} say {name} {getattr(described, name)}, its weights have "
+                f"{getattr(info, name)}: copy or train the weights again."
+            )
 
 
 def _with_architecture(path, state, info):

@@ -42,6 +42,9 @@ class Parameters:
     output_dir: str
     mask_file: bool
     update_dq: bool
+    clean_file: bool
+    inpaint: str
+    report: bool
     rerun: str
     device: str
     precision: str

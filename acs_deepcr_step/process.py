@@ -14,6 +14,7 @@ import numpy as np
 
 from . import (
     __version__,
+    cleanfile,
     detect,
     exposure,
     fitsbytes,
@@ -23,7 +24,6 @@ from . import (
     provenance,
     rerun,
     results,
-    saturation,
     saving,
 )
 from .errors import ExposureError
@@ -76,7 +76,7 @@ def flag(task, stage=None):
             if stored is None:
                 with stage.network:
                     stored = flags.to_stored(detector.probability(image, stage.check))
-            return stored, lambda saturated: _single(stored, image, saturated, task.parameters)
+            return stored, lambda saturated: flags.alone(stored, image, saturated, task.parameters)
 
         made = work(task, current, known, judge, outcome)
         store(task, current, _new_mask(task, current, detector), made, stage, outcome.warnings)
@@ -98,13 +98,6 @@ def _nothing_to_do(task, current, known, detector, outcome):
         and _reused(known, chip, detector) is not None
         for chip in current.chips
     )
-
-
-def _single(stored, image, saturated, parameters):
-    """The reasons of a chip of which nothing else is known."""
-    limit = parameters.threshold * flags.STORED_UNIT
-    guarded, filled = saturation.guarded(image, saturated, stored, limit)
-    return flags.decide(stored, guarded, parameters, filled)
 
 
 def apply_mask(task, stage=None):
@@ -221,7 +214,7 @@ def work(task, current, known, judge, outcome, company=results.ALONE):
 
 
 def store(task, current, mask, made, stage, notes):
-    """Write the mask file and the exposure; either is old or new at any moment.
+    """Write the mask file, the clean file and the exposure; each is old or new at any moment.
 
     Parameters
     ----------
@@ -265,11 +258,16 @@ def store(task, current, mask, made, stage, notes):
             path = task.store_path if task.probe else task.mask_path
             maskfile.write(path, mask, notes, lambda: exposure.require_unchanged(current))
 
-    # The mask file takes its place when nothing is left to do but to put the exposure into its own.
-    if new:
-        saving.splice(current, task.target, new, notes, before=write_mask)
-    else:
+    def write_others():
+        if task.parameters.clean_file and not task.probe:
+            cleanfile.write(task, current, mask, new, (stage, notes))
         write_mask()
+
+    # The other files take their places when nothing is left to do but to put the exposure into its own.
+    if new:
+        saving.splice(current, task.target, new, notes, before=write_others)
+    else:
+        write_others()
 
 
 def _flags_of_target(task, current):

@@ -3,7 +3,7 @@
 import hashlib
 import time
 
-from . import exposure, flags, maskfile, provenance, results
+from . import cleanfile, exposure, flags, maskfile, provenance, results
 from .inspection import inspect
 
 __all__ = ["is_up_to_date"]
@@ -57,6 +57,8 @@ def _changes(task, there, known, wanted, outcome):
         return "with other parameters, exposures of its field, or WCS"
     if task.parameters.update_dq and known.run != there.provenance.get("DCRRUN"):
         return "its mask file is of another run"
+    if task.parameters.clean_file and not cleanfile.is_current(task.clean_path, known.run, task.parameters):
+        return "its clean file is missing, of another run, or made with another model"
     for chip in there.chips:
         began = time.perf_counter()
         digest = hashlib.sha256(exposure.read_raw(there, chip)).hexdigest()

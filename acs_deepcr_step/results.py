@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from . import flags
 
-__all__ = ["ALONE", "Company", "failed_row", "row", "table"]
+__all__ = ["ALONE", "Company", "failed_row", "figures", "row", "table"]
 
 # Name, unit, format.
 _COLUMNS = (
@@ -76,9 +76,6 @@ def row(task, current, chip, plane, good, company=ALONE):
     -------
     dict
     """
-    flagged = (plane & flags.FLAGGED) != 0
-    n_flagged, n_good = int(np.count_nonzero(flagged)), int(np.count_nonzero(good))
-    area = current.pixel_area * flagged.size
     return {
         "filename": task.label,
         "extver": chip.extver,
@@ -87,14 +84,39 @@ def row(task, current, chip, plane, good, company=ALONE):
         "model": task.model,
         "threshold": task.parameters.threshold,
         "crbit": task.parameters.crbit,
-        "n_flagged": n_flagged,
-        "fraction": np.count_nonzero(flagged & good) / n_good if n_good else math.nan,
-        "cr_rate": flags.count_groups(flagged) / (chip.exptime * area),
+        **figures(current, chip, plane, good),
         "nexp": company.nexp,
-        "n_vetoed": int(np.count_nonzero(plane & flags.VETOED)),
-        "n_added": int(np.count_nonzero(plane & flags.ADDED)),
         "status": "done",
         "note": company.note,
+    }
+
+
+def figures(current, chip, plane, good):
+    """Return the columns of a chip's row that its pixels give.
+
+    Parameters
+    ----------
+    current : exposure.Exposure
+    chip : exposure.Chip
+    plane : ndarray, (R, C), uint8
+        Reasons, see `flags`.
+    good : ndarray, (R, C), bool
+        Where DQ was 0 before the step.
+
+    Returns
+    -------
+    dict
+        n_flagged, fraction, cr_rate, n_vetoed, n_added.
+    """
+    flagged = (plane & flags.FLAGGED) != 0
+    n_good = int(np.count_nonzero(good))
+    area = current.pixel_area * flagged.size
+    return {
+        "n_flagged": int(np.count_nonzero(flagged)),
+        "fraction": np.count_nonzero(flagged & good) / n_good if n_good else math.nan,
+        "cr_rate": flags.count_groups(flagged) / (chip.exptime * area),
+        "n_vetoed": int(np.count_nonzero(plane & flags.VETOED)),
+        "n_added": int(np.count_nonzero(plane & flags.ADDED)),
     }
 
 

@@ -3,10 +3,9 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from . import __version__, handoff, inputs, models, saving
+from . import __version__, cleanfile, handoff, inputs, models, saving
 from .errors import ExposureError, InputError, ParameterError, RunError
 from .exposure import same_observation
 from .inspection import inspect
@@ -64,21 +63,26 @@ def run(input=None, configobj=None, *, executor=None, **pars):
 
     Exposures of the same field and filter are decided on together (`consensus`):
     first every one gets its mask file with the probabilities, then the flags.
+
+    With `report` a page to look at ends the run (`acs_deepcr_step.report`).
     """
     if isinstance(input, Mapping):
         if configobj is not None:
             raise ParameterError("Give the parameter object once, not both as input and as configobj.")
         input, configobj = None, input
     parameters = resolve(configobj, pars)
-    if not (parameters.mask_file or parameters.update_dq):
-        raise ParameterError("mask_file=no and update_dq=no together leave nothing to write: set one to yes.")
+    if not (parameters.mask_file or parameters.update_dq or parameters.clean_file):
+        raise ParameterError(
+            "mask_file=no, update_dq=no and clean_file=no together leave nothing to write: set one to yes."
+        )
     paths, notes = inputs.expand(parameters.input if input is None else input)
     tasks = _plan(paths, parameters)
     _check_run(tasks, parameters, executor)
     fields = _fields(tasks, parameters, inputs.tables(parameters.input if input is None else input))
+    page = _page(tasks, parameters)
     from .process import flag
 
-    return _carry_out("run", flag, tasks, parameters, notes, executor=executor, fields=fields)
+    return _carry_out("run", flag, tasks, parameters, notes, executor=executor, fields=fields, page=page)
 
 
 def undo(input, **pars):
@@ -108,7 +112,7 @@ def undo(input, **pars):
     Notes
     -----
     What AstroDrizzle, TweakReg or acsrej wrote meanwhile stays. The mask file
-    stays too: a later `run` reuses its probabilities.
+    stays too: a later `run` reuses its probabilities. So does a clean file.
     """
     parameters = resolve_some(UNDO_PARAMETERS, pars)
     paths, notes = inputs.expand(input)
@@ -146,9 +150,10 @@ def apply(files, masks=None, **pars):
     """
     parameters = resolve_some(APPLY_PARAMETERS, pars)
     paths, notes = inputs.expand(files)
-    tasks = _with_masks(_plan(paths, parameters), masks)
+    from .given_masks import with_masks
     from .process import apply_mask
 
+    tasks = with_masks(_plan(paths, parameters), masks)
     return _carry_out("apply", apply_mask, tasks, parameters, notes)
 
 
@@ -165,6 +170,8 @@ def _plan(paths, parameters):
             target = _target(exposure, parameters)
             label = str(target if parameters.output_dir else path)
             tasks.append(Task(label, exposure, target, parameters, _model_for(exposure, parameters)))
+            if parameters.clean_file:
+                cleanfile.require_own(tasks[-1].clean_path, exposure)
         except ExposureError as error:
             faults.append(str(error))
     if faults:
@@ -191,6 +198,17 @@ def _fields(tasks, parameters, tables):
             f"{', '.join(alone)}: name it too, or set consensus to auto."
         )
     return fields
+
+
+def _page(tasks, parameters):
+    """Where the report goes; None if none is wanted."""
+    if not parameters.report:
+        return None
+    if not parameters.mask_file:
+        raise ParameterError("report=yes needs mask_file=yes: the report is made of the mask files.")
+    from .report.after_run import place
+
+    return place(tasks)
 
 
 def _model_for(exposure, parameters):
@@ -243,8 +261,9 @@ def _require_room(tasks):
     for task in tasks:
         size = task.exposure.state.size
         added, working = needed.get(task.target.parent, (0, 0))
-        # A mask takes about a twelfth of its exposure; a copy in output_dir stays.
-        kept = size // 8 + (size if task.target != task.exposure.path else 0)
+        # A mask takes about a twelfth of its exposure; a copy in output_dir and a clean file stay.
+        copies = (task.target != task.exposure.path) + task.parameters.clean_file
+        kept = size // 8 + size * copies
         needed[task.target.parent] = (added + kept, max(working, AT_A_TIME * size))
     for directory, (added, working) in needed.items():
         saving.require_space(directory, added + working)
@@ -259,6 +278,8 @@ def _check_run(tasks, parameters, executor):
     device = parameters.device if executor is None else "cpu"
     for model in {task.model for task in tasks}:
         Detector(model, precision=parameters.precision, device=device)
+    if parameters.clean_file:
+        cleanfile.inpainter(parameters.inpaint, parameters.precision, device, 0)
     flagged = [task.label for task in tasks if is_flagged(task.exposure)]
     if parameters.rerun == "error" and flagged:
         raise ExposureError(
@@ -267,41 +288,11 @@ def _check_run(tasks, parameters, executor):
         )
 
 
-def _with_masks(tasks, masks):
-    """The tasks with their mask files, found by name, or by rootname where given."""
-    from . import maskfile
-
-    if masks is None:
-        chosen = [task.exposure.path.with_name(maskfile.name_for(task.exposure.path)) for task in tasks]
-    else:
-        by_root = {maskfile.read_header(path).rootname: path for path in inputs.expand(masks)[0]}
-        chosen = [by_root.get(task.exposure.rootname) for task in tasks]
-    missing = [
-        task.label for task, mask in zip(tasks, chosen, strict=True) if mask is None or not mask.is_file()
-    ]
-    if missing:
-        raise InputError(f"There is no mask file for {', '.join(missing)}: name them, or put them beside.")
-    return [_as_recorded(replace(task, mask=mask), maskfile.read_header(mask)) for task, mask in
-            zip(tasks, chosen, strict=True)]  # fmt: skip
-
-
-def _as_recorded(task, header):
-    """The task with the parameters that the mask file was made with."""
-    recorded = {
-        "threshold": header.threshold,
-        "grow": header.grow,
-        "protect_saturated": header.protect_saturated,
-        "crbit": header.crbit,
-    }
-    return replace(task, parameters=replace(task.parameters, **recorded), model=header.model)
-
-
-def _carry_out(what, work, tasks, parameters, notes, executor=None, fields=((), (), ())):
+def _carry_out(what, work, tasks, parameters, notes, *, executor=None, fields=((), (), ()), page=None):
     """Run tasks with log and progress bar; the table, or the error that names who failed."""
     from . import passes, results
 
     groups, remarks, warnings = fields
-
     with RunLog(parameters.runfile) as log:
         began = time.perf_counter()
         _log_start(log, what, parameters, tasks, [*notes, *remarks])
@@ -311,11 +302,15 @@ def _carry_out(what, work, tasks, parameters, notes, executor=None, fields=((), 
             log.warning(warning)
         rows = passes.rows(work, tasks, (parameters, log, executor), groups)
         failed = {row["filename"]: row["status"] for row in rows if row["status"].startswith("failed")}
+        table = results.table(rows)
+        if page:
+            from .report.after_run import write_of
+
+            write_of(tasks, table, page, log)
         log.info(
             f"acs_deepcr_step {what} ended after {time.perf_counter() - began:.1f} s: "
             f"{len(tasks) - len(failed)} exposures done, {len(failed)} failed"
         )
-    table = results.table(rows)
     if failed:
         reasons = " ".join(f"{name}: {status.removeprefix('failed: ')}" for name, status in failed.items())
         raise RunError(
@@ -343,6 +338,9 @@ def _log_start(log, what, parameters, tasks, notes):
     for model in sorted({task.model for task in tasks}):
         info = models.load(model).info
         log.info(f"model {info.name}: {info.file}, SHA-256 {info.sha256}")
+    if parameters.clean_file:
+        filler = cleanfile.inpainter(parameters.inpaint, parameters.precision, "cpu", 0)
+        log.info(f"inpainting model {filler.name}" + (f", SHA-256 {filler.sha256}" if filler.sha256 else ""))
     for task in tasks:
         for warning in task.exposure.warnings:
             log.warning(warning)

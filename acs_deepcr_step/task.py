@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from . import maskfile
+from . import cleanfile, maskfile
 from .exposure import Exposure
 from .parameters import Parameters
 
@@ -53,6 +53,11 @@ class Task:
     def mask_path(self):
         """Where the mask file goes: beside the target."""
         return self.target.with_name(maskfile.name_for(self.target))
+
+    @property
+    def clean_path(self):
+        """Where the clean file goes: beside the target."""
+        return self.target.with_name(cleanfile.name_for(self.target))
 
     @property
     def store_path(self):

@@ -7,7 +7,9 @@ JSON: seconds (imports left out), step_seconds, peak_mb, base_mb (after the
 imports, before the work).
 
 Cases: ``imports``; ``tool NAME`` (a tool on the first chip);
-``run PRECISION`` (the step on all exposures); ``drizzle standard``; ``drizzle
+``run PRECISION`` (the step on all exposures); ``report`` (the page of exposures
+that were flagged before); ``decide WAY`` (the flags of exposures whose
+probabilities are there, consensus=WAY); ``drizzle standard``; ``drizzle
 PRECISION`` (the step, then AstroDrizzle without its cosmic-ray steps);
 ``growth`` (the step on all exposures, memory sampled meanwhile).
 """
@@ -94,6 +96,20 @@ def _drizzle(paths, way):
     return work
 
 
+def _decide(paths, way):
+    """All but the network: flags from the probabilities of an earlier run."""
+    import acs_deepcr_step
+
+    _import_step()
+
+    def work():
+        began = time.process_time()
+        found = acs_deepcr_step.run([p.name for p in paths], consensus=way, progress=False, runfile="")
+        return {"cpu_seconds": time.process_time() - began, "exposures": [int(n) for n in found["nexp"]]}
+
+    return work
+
+
 def _growth(paths, precision):
     """The step on all exposures; resident memory at even shares of the way."""
     import psutil
@@ -118,7 +134,22 @@ def _growth(paths, precision):
     return measured
 
 
-_CASES = {"tool": _tool, "run": _run, "drizzle": _drizzle, "growth": _growth}
+def _report(paths, *_):
+    """The report of exposures that were flagged before; its imports are part of it."""
+
+    def work():
+        from acs_deepcr_step import report
+
+        began = time.process_time()
+        page = report.write(paths)
+        return {"cpu_seconds": time.process_time() - began, "megabytes": page.stat().st_size / 1e6}
+
+    return work
+
+
+_CASES = {
+    "tool": _tool, "run": _run, "decide": _decide, "drizzle": _drizzle, "growth": _growth, "report": _report,
+}  # fmt: skip
 
 
 def main():

@@ -19,15 +19,19 @@ class Data:
         Rows and columns of a chip; every exposure has two chips.
     n : int
         Exposures that are simulated, 4 unless few are needed.
+    field : str
+        As of `simulate.association`.
     """
 
-    def __init__(self, shape, n=4):
-        self.shape, self._n = shape, n
+    def __init__(self, shape, n=4, field="sparse"):
+        self.shape, self._n, self._field = shape, n, field
 
     def __enter__(self):
         self._directory = tempfile.TemporaryDirectory(prefix="acs_deepcr_benchmark_")
         self.root = Path(self._directory.name)
-        self.paths = simulate.association(self.root / "originals", n=self._n, shape=self.shape)
+        self.paths = simulate.association(
+            self.root / "originals", n=self._n, shape=self.shape, field=self._field
+        )
         return self
 
     def __exit__(self, *exception):

@@ -146,9 +146,10 @@ def test_pars_prints_astrodrizzles_file(call):
 def test_models_are_listed(call):
     status, out, _ = call("models")
     lines = out.splitlines()
-    assert status == 0 and len(lines) == 1 + len(models.names())
-    for line, name in zip(lines[1:], models.names(), strict=True):
-        assert line.split()[0] == name and models.info(name).sha256[:16] in line
+    known = [models.info(name, kind) for kind in ("mask", "inpaint") for name in models.names(kind)]
+    assert status == 0
+    for line, info in zip(lines[1:], known, strict=True):
+        assert line.split()[:2] == [info.name, info.kind] and info.sha256[:16] in line
 
 
 def test_simulated_exposures_are_written_and_named(call, tmp_path):

@@ -16,6 +16,21 @@ def test_the_published_mask_models_are_offered():
     ]  # fmt: skip
 
 
+def test_the_published_inpainting_models_are_offered():
+    assert models.names("inpaint") == ["ACS-WFC-F606W-2-32", "ACS-WFC-F606W-3-32"]
+
+
+@pytest.mark.parametrize("name", models.names("inpaint"))
+def test_every_published_inpainting_model_loads_with_its_hash(name):
+    info = models.load(name, "inpaint").info
+    assert (info.kind, info.name, len(info.sha256), info.in_channels) == ("inpaint", name, 64, 2)
+
+
+def test_a_name_of_two_models_is_told_apart_by_the_kind():
+    assert models.load("ACS-WFC-F606W-2-32").info.name == "ACS-WFC-F606W"
+    assert models.load("ACS-WFC-F606W-2-32", "inpaint").info.kind == "inpaint"
+
+
 @pytest.mark.parametrize("name", models.names())
 def test_every_published_model_loads_with_its_hash(name):
     model = models.load(name)

@@ -9,7 +9,7 @@ structure, charge-transfer loss, the change of the PSF over the field, scattered
 from .association import SimulatedChip, association, chip
 from .options import SimulationOptions
 from .scene import FIELDS
-from .truth import ChipTruth, read_truth, truth_path, without_cosmic_rays
+from .truth import ChipTruth, read_field, read_truth, truth_path, without_cosmic_rays
 
 __all__ = [
     "FIELDS",
@@ -18,6 +18,7 @@ __all__ = [
     "SimulationOptions",
     "association",
     "chip",
+    "read_field",
     "read_truth",
     "truth_path",
     "without_cosmic_rays",

@@ -49,9 +49,10 @@ def truth_path(path):
     return path if path.name.endswith("_truth.fits") else path.with_name(f"{path.stem}_truth.fits")
 
 
-def write_truth(path, chips):
-    """Write the truth of an exposure's chips; sparse, a few MB."""
+def write_truth(path, chips, field=""):
+    """Write the truth of an exposure's chips, and what field it shows; sparse, a few MB."""
     hdus = [fits.PrimaryHDU()]
+    hdus[0].header["FIELD"] = (field, "simulated field")
     hdus[0].header["LIMSIGMA"] = (LIMIT_SIGMA, "true CR pixels exceed this many sigma")
     hdus[0].header["LIMELECT"] = (LIMIT_ELECTRONS, "and this many electrons")
     for chip in chips:
@@ -72,6 +73,11 @@ def write_truth(path, chips):
         for hdu in hdus[-3:]:
             hdu.header["EXTVER"] = chip.extver
     fits.HDUList(hdus).writeto(truth_path(path), overwrite=True)
+
+
+def read_field(path):
+    """Return which of `scene.FIELDS` a simulated exposure shows; empty where its truth does not tell."""
+    return str(fits.getheader(truth_path(path)).get("FIELD", ""))
 
 
 def read_truth(path):
