@@ -19,16 +19,16 @@ OUTPUT = "product"
 
 
 @contextlib.contextmanager
-def _drizzlepac_in(directory):
-    """The current directory for a call of drizzlepac, and no warning that is drizzlepac's own."""
-    with contextlib.chdir(directory), warnings.catch_warnings():
+def drizzlepac_quiet(names=r"\w+_flc\.fits"):
+    """No warning that is drizzlepac's own; it opens files by these names (a pattern)."""
+    with warnings.catch_warnings():
         # The header of a product explains its keywords at length.
         warnings.filterwarnings("ignore", "Card is too long, comment will be truncated")
         # The archived WCS of key O keeps IDCSCALE as a word of nine letters.
         warnings.filterwarnings("ignore", "Keyword name 'IDCSCALEO' is greater than 8 characters")
         # It leaves its inputs (by their names alone, ours have a path) and its log open.
         warnings.filterwarnings(
-            "ignore", r"unclosed file <_io.Buffered(Reader|Random) name='\w+_flc\.fits'>", ResourceWarning
+            "ignore", rf"unclosed file <_io.Buffered(Reader|Random) name='{names}'>", ResourceWarning
         )
         warnings.filterwarnings("ignore", r"unclosed file <_io.TextIOWrapper name='.*\.log'", ResourceWarning)
         yield
@@ -46,14 +46,14 @@ def copies(files, directory):
 def drizzle(files, **settings):
     """Drizzle exposures that lie in one directory; by default as `drizzle_kwargs` says."""
     settings = settings or drizzle_kwargs()
-    with _drizzlepac_in(files[0].parent):
+    with contextlib.chdir(files[0].parent), drizzlepac_quiet():
         AstroDrizzle([path.name for path in files], output=OUTPUT, **settings)
     return read_product(files[0].with_name(f"{OUTPUT}_drc_sci.fits"), files)
 
 
 def align(files, **settings):
     """Align exposures that lie in one directory on the first, and update their headers."""
-    with _drizzlepac_in(files[0].parent):
+    with contextlib.chdir(files[0].parent), drizzlepac_quiet():
         TweakReg(
             [path.name for path in files],
             updatehdr=True,

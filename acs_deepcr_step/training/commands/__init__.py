@@ -7,7 +7,7 @@ and imports everything heavy inside ``main``.
 import importlib
 
 # In the order in which they are used.
-NAMES = ()
+NAMES = ("fetch", "truth", "patches", "train", "inpaint", "roc", "evaluate", "reproduce")
 
 
 def load():

@@ -1,0 +1,106 @@
+"""``acs-deepcr fetch``: the exposures of the paper's observation sets, or the published patches."""
+
+import sys
+
+NAME = "fetch"
+HELP = "fetch the paper's observation sets from MAST, or its published patches"
+
+
+def add_arguments(parser):
+    """Add the options.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    """
+    parser.add_argument("directory", metavar="DIR", help="where the files go; what is there already stays")
+    parser.add_argument("--filters", nargs="+", metavar="FILTER", help="only sets in these, e.g. F435W")
+    parser.add_argument(
+        "--fields", nargs="+", metavar="FIELD", help="only these: globular, extragalactic, galaxy"
+    )
+    parser.add_argument(
+        "--use", default="all", choices=("train", "test", "all"), help="which sets (default: all)"
+    )
+    parser.add_argument("--sets", nargs="+", metavar="NAME", help="only these, e.g. F435W_10349_30")
+    parser.add_argument(
+        "--cloud", action="store_true", help="from the public cloud copy, where that has the file"
+    )
+    parser.add_argument(
+        "--zenodo",
+        nargs="?",
+        const="",
+        metavar="SOURCE",
+        help="the published patches instead: record 4295902, another address, or a copy (file or directory)",
+    )
+    parser.add_argument("--yes", action="store_true", help="fetch without asking")
+
+
+def main(arguments):
+    """Show what would be fetched, and fetch it if that is wanted.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+
+    Raises
+    ------
+    ParameterError
+        If options do not go together, or a set is not the paper's.
+    ArchiveError, InputError, ExposureError
+        See `training.archive` and `training.zenodo`.
+    """
+    if arguments.zenodo is None:
+        from ..archive import fetch, plan
+
+        planned = plan(_sets(arguments), arguments.directory, arguments.cloud)
+    else:
+        from ..zenodo import RECORD, fetch, plan
+
+        _refuse_selection(arguments)
+        planned = plan(arguments.directory, arguments.zenodo or RECORD)
+    print(planned)
+    if not planned.missing:
+        print("Everything is there and verified." if arguments.zenodo is None else "Everything is there.")
+    elif not arguments.yes and not _wanted():
+        print("Nothing was fetched; --yes fetches it.")
+    else:
+        fetch(planned)
+        print(f"Done: {planned.directory}")
+
+
+def _sets(arguments):
+    """The sets that are asked for."""
+    from ...errors import ParameterError
+    from ..sets import by_name, observation_sets
+
+    selecting = arguments.filters or arguments.fields or arguments.use != "all"
+    if arguments.sets:
+        if selecting:
+            raise ParameterError("--sets names the sets already: leave out --filters, --fields and --use.")
+        return by_name(arguments.sets)
+    use = None if arguments.use == "all" else arguments.use
+    chosen = [
+        one
+        for filter in arguments.filters or [None]
+        for field in arguments.fields or [None]
+        for one in observation_sets(filter, field, use)
+    ]
+    if not chosen:
+        raise ParameterError("No set of the paper has that filter, field and use together: ask for less.")
+    return list(dict.fromkeys(chosen))
+
+
+def _refuse_selection(arguments):
+    from ...errors import ParameterError
+
+    if arguments.filters or arguments.fields or arguments.sets or arguments.use != "all" or arguments.cloud:
+        raise ParameterError(
+            "--zenodo fetches the whole archive: leave out --filters, --fields, --use, --sets and --cloud."
+        )
+
+
+def _wanted():
+    """Ask a person at a terminal; nobody else is there to answer."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return input("Fetch it? [y/N] ").strip().lower() in ("y", "yes")

@@ -1,0 +1,63 @@
+"""``acs-deepcr inpaint``: weights of an inpainting model from patches."""
+
+from . import training_arguments
+
+NAME = "inpaint"
+HELP = "train an inpainting model on patches; a killed training goes on where it was"
+
+
+def add_arguments(parser):
+    """Add the options.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    """
+    training_arguments.add(parser)
+    group = parser.add_argument_group("what is particular to inpainting")
+    group.add_argument(
+        "--start",
+        metavar="MODEL",
+        help="weights to begin with, e.g. ACS-WFC-F606W-2-32, or a path (default: random ones); their "
+        "normalisations are kept unless --frozen-from is given",
+    )
+    group.add_argument(
+        "--donors", type=int, metavar="N", help="patches whose masks are laid over one (default: 2)"
+    )
+    group.add_argument("--read-noise", type=float, metavar="ELECTRONS", help="of one readout (default: 5)")
+
+
+def main(arguments):
+    """Train, and say what came out.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+
+    Raises
+    ------
+    StepError
+        See `training.inpaint_fit.fit_inpainting`.
+    """
+    from ..inpaint_fit import InpaintRecipe, fit_inpainting
+    from ..patches import open_patches
+
+    if arguments.start and arguments.frozen_from is None:
+        arguments.frozen_from = 0
+    recipe = training_arguments.recipe(arguments, InpaintRecipe)
+    options = training_arguments.options(arguments)
+    _print(fit_inpainting(open_patches(arguments.patches), arguments.output, recipe, options))
+
+
+def _print(trained):
+    about = trained.description.about
+    data, figures, recipe = about["data"], about["figures"], about["recipe"]
+    sides = f"{len(data['training_sets'])} training, {len(data['validation_sets'])} validation"
+    print(f"{trained.path}: {trained.description.levels}-{trained.description.hidden} inpainting network")
+    print(f"begun with: {recipe['start'] or 'random weights'}")
+    print(f"patches: {data['patches']} of {data['side']} x {data['side']} pixels; sets: {sides}")
+    print(f"best epoch: {figures['best_epoch']} of {recipe['epochs']}, by validation error")
+    print("on the validation sets, in units of a pixel's noise (0.80 is that of the pixels themselves):")
+    print(f"  mean absolute error {figures['loss']:.3f}, masked median {figures['medmask']:.3f}")
+    print(f"  mean error {figures['bias']:+.3f}")
+    print(f"use it: acs-deepcr run FILES --clean-file --inpaint {trained.path}")

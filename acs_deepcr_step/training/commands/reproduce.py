@@ -1,0 +1,93 @@
+"""``acs-deepcr reproduce``: the whole of the paper, from exposures to Table 3."""
+
+import sys
+
+NAME = "reproduce"
+HELP = "do all of the paper in order: sets, truth, training, curves, Table 3"
+
+
+def add_arguments(parser):
+    """Add the options.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    """
+    parser.add_argument(
+        "directory", metavar="DIR", help="for everything; what is finished there stays, so call it again"
+    )
+    parser.add_argument("--filters", nargs="+", default=(), metavar="FILTER", help="only these, e.g. F435W")
+    parser.add_argument(
+        "--sets", nargs="+", default=(), metavar="NAME", help="only these, e.g. F435W_10349_30"
+    )
+    parser.add_argument("--without", nargs="+", default=(), metavar="NAME", help="leave these sets out")
+    parser.add_argument("--epochs", type=int, metavar="N", help="of each training (default: 50)")
+    parser.add_argument(
+        "--from-zenodo",
+        nargs="?",
+        const="record",
+        default="",
+        metavar="PATH",
+        help="begin with the published patches: a copy, or without PATH record 4295902",
+    )
+    parser.add_argument(
+        "--simulated",
+        nargs="?",
+        const="small",
+        default="",
+        choices=("small", "large"),
+        help="simulated sets instead: small (about a minute, the default) or large",
+    )
+    parser.add_argument(
+        "--cloud", action="store_true", help="exposures from the public cloud copy, where that has them"
+    )
+    parser.add_argument("--no-lacosmic", action="store_true", help="leave LACosmic out, which is slow")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--yes", action="store_true", help="begin without asking")
+
+
+def main(arguments):
+    """Print the plan, carry it out if that is wanted, and print Table 3.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+
+    Raises
+    ------
+    StepError
+        See `training.reproduce`.
+    """
+    from .. import reproduce
+
+    planned = reproduce.plan(arguments.directory, _options(arguments))
+    print(planned.text, flush=True)
+    if planned.to_do and not (arguments.yes or arguments.simulated or _wanted()):
+        print("Nothing was done; --yes does it.")
+        return
+    print(planned.run(lambda line: print(line, flush=True)))
+    print(f"Everything is in {planned.directory}.")
+
+
+def _options(arguments):
+    from ..reproduce import Options
+    from ..zenodo import RECORD
+
+    return Options(
+        filters=tuple(arguments.filters),
+        sets=tuple(arguments.sets),
+        without=tuple(arguments.without),
+        epochs=arguments.epochs,
+        from_zenodo=RECORD if arguments.from_zenodo == "record" else arguments.from_zenodo,
+        simulated=arguments.simulated,
+        cloud=arguments.cloud,
+        lacosmic=not arguments.no_lacosmic,
+        device=arguments.device,
+    )
+
+
+def _wanted():
+    """Ask a person at a terminal; nobody else is there to answer."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return input("Begin? [y/N] ").strip().lower() in ("y", "yes")

@@ -1,0 +1,56 @@
+"""``acs-deepcr train``: weights from patches."""
+
+from . import training_arguments
+
+NAME = "train"
+HELP = "train a mask model on patches; a killed training goes on where it was"
+
+
+def add_arguments(parser):
+    """Add the options.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    """
+    training_arguments.add(parser)
+
+
+def main(arguments):
+    """Train, and say what came out.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+
+    Raises
+    ------
+    StepError
+        See `training.fit.fit`.
+    """
+    from ..fit import fit
+    from ..patches import open_patches
+    from ..recipe import Recipe
+
+    recipe, options = training_arguments.recipe(arguments, Recipe), training_arguments.options(arguments)
+    patches = open_patches(arguments.patches)
+    _print(fit(patches, arguments.output, recipe, options))
+
+
+def _print(trained):
+    about = trained.description.about
+    data, figures, run = about["data"], about["figures"], about["run"]
+    sides = f"{len(data['training_sets'])} training, {len(data['validation_sets'])} validation"
+    print(f"{trained.path}: {trained.description.levels}-{trained.description.hidden} network")
+    print(f"filter: {trained.description.filter or 'all'}")
+    print(f"patches: {data['patches']} of {data['side']} x {data['side']} pixels; sets: {sides}")
+    print(f"best epoch: {figures['best_epoch']} of {about['recipe']['epochs']}, by validation loss")
+    print(f"on the validation sets, at threshold {trained.description.threshold:g}:")
+    print(f"  TPR {figures['tpr']:.4f}, FPR {figures['fpr']:.6f}")
+    for name in ("0.05%", "0.5%"):
+        value = figures[f"tpr_at_{name}"]
+        print(
+            f"  TPR at an FPR of {name}: {'not told by these patches' if value is None else f'{value:.4f}'}"
+        )
+    print(f"device: {run['device']}, threads: {run['threads']}")
+    print(f"use it: acs-deepcr run FILES --model {trained.path}")

@@ -1,0 +1,82 @@
+"""How far a curve may be off: the bootstrap over exposures.
+
+Pixels of one exposure are not independent of each other (a field, a depth, a cosmic ray of many
+pixels), so whole exposures are drawn, with replacement, as often as there are exposures; the interval
+holds the middle share of what the draws give.
+"""
+
+import numpy as np
+
+from ..errors import ParameterError
+from .roc import points
+
+__all__ = ["LEVEL", "bootstrap"]
+
+LEVEL = 0.95
+_AT_A_TIME = 64  # draws whose curves are in memory together
+
+
+def bootstrap(counts, fpr, *, draws=1000, seed=0, level=LEVEL):
+    """Return the confidence interval of the true-positive rate at false-positive rates.
+
+    Parameters
+    ----------
+    counts : list of list of Histogram
+        By exposure, then by setting, as `tally.Tallies.histograms` returns them.
+    fpr : sequence of float, (F,)
+    draws : int
+    seed : int
+        The same seed gives the same interval.
+    level : float
+        Share of the draws in the interval, by percentiles.
+
+    Returns
+    -------
+    ndarray, (F, 2), float64
+        Lower and upper end; nan for fewer than two exposures, or where a draw has no figure.
+
+    Raises
+    ------
+    ParameterError
+        If `level` is not between 0 and 1 or `draws` below 2.
+
+    References
+    ----------
+    Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
+    """
+    if not 0 < level < 1 or draws < 2:
+        raise ParameterError(
+            f"level={level!r}, draws={draws!r}: give a share between 0 and 1, and 2 or more."
+        )
+    fpr = np.atleast_1d(np.asarray(fpr, float))
+    if len(counts) < 2:
+        return np.full((len(fpr), 2), np.nan)
+    found, wrong = (np.array(part) for part in list(zip(*map(points, counts), strict=True))[:2])
+    hits, clean = (
+        np.array([float(getattr(row[0], name).sum()) for row in counts]) for name in ("hits", "clean")
+    )
+    weights = np.random.default_rng(seed).multinomial(len(counts), [1 / len(counts)] * len(counts), draws)
+    rates, is_mask = [], counts[0][0].is_mask
+    for first in range(0, draws, _AT_A_TIME):
+        drawn = weights[first : first + _AT_A_TIME].astype(float)
+        x, y = drawn @ wrong, drawn @ found
+        if is_mask:  # those of scores are in order of FPR already
+            order = np.argsort(x, axis=1, kind="stable")
+            x, y = np.take_along_axis(x, order, 1), np.take_along_axis(y, order, 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rates.append(
+                np.stack([_at(rate * (drawn @ clean), x, y, is_mask) / (drawn @ hits) for rate in fpr], 1)
+            )
+    ends = np.quantile(np.concatenate(rates), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return ends.T
+
+
+def _at(wanted, x, y, is_mask):
+    """Interpolate every curve (a row of x and y, by increasing x) at its own place, as `ROC.tpr_at`, (D,)."""
+    rows, last = np.arange(len(x)), x.shape[1] - 1
+    below = np.count_nonzero(x <= wanted[:, None], axis=1) - 1
+    left, right = np.maximum(below, 0), np.minimum(below + 1, last)
+    x0, x1, y0, y1 = x[rows, left], x[rows, right], y[rows, left], y[rows, right]
+    share = (wanted - x0) / np.where(x1 > x0, x1 - x0, 1)
+    outside = (below < 0) | (is_mask & (wanted > x[:, -1]))
+    return np.where(outside, np.nan, y0 + share * (y1 - y0))

@@ -1,0 +1,107 @@
+"""Samples of the simulator: exposures on disk with their truth, or single chips made on the spot.
+
+Truth is what the simulator knows: every pixel in which a cosmic ray left more than
+`simulate.truth`'s limit. Left out is what the paper leaves out, with the DQ that the exposure would
+have without cosmic rays (saturation that a cosmic ray made is no reason to leave its pixels out), and
+the surroundings of everything above 70,000 e- in the image itself, cosmic rays among it, as the paper
+does with real images.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from .. import inputs, inspection, simulate
+from ..errors import InputError
+from .samples import Origin, Sample, ignored, sky_level
+
+__all__ = ["FIELD_OF", "STATEMENT", "chips", "samples"]
+
+# The simulator's fields, and the paper's field types that they stand for.
+FIELD_OF = {"sparse": "extragalactic", "crowded": "globular", "galaxies": "galaxy"}
+
+# What must stand beside every figure that is measured on these samples.
+STATEMENT = (
+    "Exposures and truth are simulated (acs_deepcr_step.simulate): "
+    "no real ACS/WFC pixels are behind our figures."
+)
+
+
+def samples(paths):
+    """Return the chips of simulated exposures with the simulator's truth.
+
+    Parameters
+    ----------
+    paths : str, path-like, or list of these
+        Simulated exposures, as `inputs.expand` takes them; the truth of each
+        (``<root>_flc_truth.fits``) lies beside it.
+
+    Returns
+    -------
+    iterator of Sample
+        In the order of the files and of EXTVER. The observation set is
+        ``<filter>_<name of the exposure's directory>``.
+
+    Raises
+    ------
+    InputError
+        If an exposure or its truth is missing.
+    ExposureError
+        If a file is not an exposure.
+    """
+    found, _ = inputs.expand(paths)
+    for path in found:
+        if not simulate.truth_path(path).is_file():
+            raise InputError(
+                f"{simulate.truth_path(path)} is missing: put the simulator's truth back beside "
+                f"{Path(path).name}, or simulate the exposures anew."
+            )
+    exposures = [inspection.inspect(path) for path in found]
+    return (sample for exposure in exposures for sample in _of_exposure(exposure))
+
+
+def _of_exposure(exposure):
+    path = Path(exposure.path)
+    field = FIELD_OF.get(simulate.read_field(path), "")
+    exptimes = {chip.extver: chip.exptime for chip in exposure.chips}
+    for truth in simulate.read_truth(path):
+        image = np.array(fits.getdata(path, "SCI", truth.extver), np.float32)
+        ignore = ignored(image, truth.dq_clean)
+        origin = Origin(
+            f"{exposure.filter}_{path.resolve().parent.name}",
+            exposure.rootname,
+            truth.extver,
+            exposure.filter,
+            field,
+            exptimes[truth.extver],
+        )
+        yield Sample(image, truth.cr, ignore, sky_level(image, ignore | truth.cr), origin)
+
+
+def chips(seeds, field="sparse", filter="F814W", shape=(512, 512), exptime=500.0, **options):
+    """Simulate single chips, each an observation set of its own, without files.
+
+    Parameters
+    ----------
+    seeds : iterable of int
+        One chip for each; the same seed gives the same pixels.
+    field : {'sparse', 'crowded', 'galaxies'}
+    filter : str
+    shape : tuple of int
+        Rows and columns.
+    exptime : float
+        Seconds.
+    **options
+        Fields of `simulate.SimulationOptions`.
+
+    Yields
+    ------
+    Sample
+    """
+    for seed in seeds:
+        chip = simulate.chip(shape, exptime, filter, field, seed, **options)
+        ignore = ignored(chip.sci, chip.dq_clean)
+        name = f"{filter}_{field}_{seed}"
+        origin = Origin(name, name, 1, filter, FIELD_OF[field], float(exptime))
+        yield Sample(chip.sci, chip.cr, ignore, sky_level(chip.sci, ignore | chip.cr), origin)
