@@ -8,7 +8,8 @@ fetched       `archive` (from MAST: `mast`), `zenodo` (the published patches); `
               `unpack`, `fetchdir`
 truth         `truth` (TweakReg and AstroDrizzle on `copies`, each call a `drizzlepac_job`),
               `truth_options`, `truth_file`, `coverage`, `completeness` (how good such truth is)
-patches       `patches` (cut and split), `shards` (on the disk), `published` (the archive's layout)
+patches       `patches` (written and opened), `patch` (cut), `splitting`, `shards` (on the disk),
+              `published` (the archive's layout)
 training      `fit` (the loop), `learner` (network, loss, optimiser), `recipe`, `batches`, `goal`,
               `checkpoint`, `repeatable`, `curves`; `inpaint_fit` for inpainting models
 evaluation    `roc` (curves), `tally` and `counts_file` (counts of many), `scoring` (what is scored),

@@ -22,9 +22,9 @@ from ..weights_file import Description, parse, write
 from . import batches, checkpoint, curves
 from .goal import Goal
 from .learner import Learner
-from .patches import split
 from .recipe import Recipe, RunOptions
 from .repeatable import repeatable
+from .splitting import split
 
 __all__ = ["MASKS", "Trained", "fit"]
 

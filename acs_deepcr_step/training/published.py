@@ -18,7 +18,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import InputError
-from .patches import INDEX_COLUMNS, Patches, clean_patch
+from .patch import INDEX_COLUMNS, Patches, clean_patch
 from .samples import Origin, Sample
 from .sets import field_of
 

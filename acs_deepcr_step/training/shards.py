@@ -21,7 +21,7 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from ..errors import InputError, StepWarning
-from .patches import INDEX_COLUMNS, Patches, cut
+from .patch import INDEX_COLUMNS, Patches, cut
 
 __all__ = ["finished", "is_here", "read", "write"]
 
