@@ -138,6 +138,15 @@ def test_moving_source_is_left_alone():
     assert not (plane(target, *others)[74:87, 54:67] & flags.FLAGGED).any()
 
 
+def test_trail_of_a_moving_source_that_the_network_doubts_is_left_alone():
+    trail = {(80 + step, 60): (400, 0.2) for step in range(6)}
+    others = member(2, stars(), dx=1.5), member(3, stars(), dy=2.5)
+    assert not (plane(hit(member(1, stars()), trail), *others)[78:88, 58:63] & flags.FLAGGED).any()
+    # One pixel that the network is sure of makes it the track of a cosmic ray.
+    track = trail | {(82, 60): (400, 0.9)}
+    assert (plane(hit(member(1, stars()), track), *others)[80:86, 60] & flags.FLAGGED).all()
+
+
 def test_without_a_look_into_another_exposure_the_single_decision_stands():
     target = hit(member(1, stars()), {(80, 60): (300, 0.6), (90, 60): (300, 0.4)})
     elsewhere = member(2, stars(), claimed=(400, 0))

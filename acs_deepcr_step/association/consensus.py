@@ -65,15 +65,16 @@ def judge(found, noise, evidence, threshold=0.5, rules=None):
         part = slice(first, first + _AT_A_TIME)
         parts.append(_judge(found.part(part), noise, [one.part(part) for one in evidence], threshold, rules))
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    known, flagged, excess, full, alone, bright, expected = joined
+    known, flagged, excess, full, alone, bright, expected, source = joined
+    flagged &= ~_passing(found, flagged & known, source, excess, (threshold, rules.passing))
     bright[bright] = _group_sizes(found, known & (excess > _STANDING), bright) <= rules.crowd
     bright[bright] = ~_changed(found, np.where(known, expected, np.nan), bright, rules)
     return Verdict(known, (flagged | bright) & known, excess, full, alone)
 
 
 def _judge(found, noise, evidence, threshold, rules):
-    """The fields of a `Verdict` of some candidates, which are bright without being asked for, and
-    what is expected of them, electrons."""
+    """The fields of a `Verdict` of some candidates, which are bright without being asked for, what
+    is expected of them (electrons), and where the others show a source."""
     value, high, variance, p, saturated = (
         np.stack([getattr(one, name) for one in evidence])
         for name in ("value", "high", "variance", "p", "saturated")
@@ -95,7 +96,25 @@ def _judge(found, noise, evidence, threshold, rules):
         asked = found.p > rules.candidate
         flagged = asked & (total > 0) & ~full
         bright = source & (excess > rules.unasked) & (found.flux > (1 + rules.contrast) * expected)
-    return known, flagged, excess, full, alone, bright & ~asked & ~full, expected
+    return known, flagged, excess, full, alone, bright & ~asked & ~full, expected, source
+
+
+def _passing(found, flagged, source, excess, limits):
+    """Which flagged candidates may be of a source that stands in this exposure only, such as an asteroid.
+
+    Groups on blank sky that are bright, of which the network takes no pixel for a cosmic ray.
+    """
+    threshold, sigma = limits
+    plane = np.zeros(found.shape, bool)
+    plane.ravel()[found.index[flagged]] = True
+    labels, count = saturation.groups(plane)
+    label = labels.ravel()[found.index[flagged]]
+    sure, highest = np.zeros(count + 1, bool), np.zeros(count + 1, np.float32)
+    sure[label[(found.p[flagged] > threshold) | source[flagged]]] = True
+    np.maximum.at(highest, label, excess[flagged])
+    passing = np.zeros(flagged.shape, bool)
+    passing[flagged] = (~sure & (highest > sigma))[label]
+    return passing
 
 
 def _changed(found, expected, chosen, rules):

@@ -94,6 +94,9 @@ class Rules:
     peak : float
         What it must exceed, as a share of the source's value, at the peak of a source:
         sharper there than interpolation between the pixels of another exposure tells.
+    passing : float
+        Sigma above which a group on blank sky may be a source that moves, if the network
+        takes none of its pixels for a cosmic ray.
     beside : float
         Sigma that flags near a saturated star must exceed if the network does not agree.
     grow : float
@@ -118,6 +121,7 @@ class Rules:
     crowd: int = 6
     alike: float = 0.4
     peak: float = 0.7
+    passing: float = 12.0
     beside: float = 8.0
     grow: float = 4.0
 
