@@ -57,6 +57,10 @@ class Detector:
         """The precision in use: ``float32`` or ``bfloat16``."""
         return self._engine.precision
 
+    def tiles(self, shape):
+        """Return how often `probability` calls `progress` for an image of a shape (rows, columns)."""
+        return self._engine.tiles(shape)
+
     def probability(self, image, progress=None):
         """Return the probability that a cosmic ray hit each pixel.
 

@@ -138,6 +138,20 @@ class Engine:
         """The precision in use: ``float32`` or ``bfloat16``."""
         return str(self.place.dtype).removeprefix("torch.")
 
+    def tiles(self, shape):
+        """Return the number of tiles of an image.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Rows and columns.
+
+        Returns
+        -------
+        int
+        """
+        return len(tiles.cut(shape, self._tiling))
+
     def process(self, function, images, out, progress=None):
         """Apply a function to every tile of images, as `tiles.process` does.
 

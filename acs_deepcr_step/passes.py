@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-from tqdm import tqdm
-
-from . import results
+from . import bars, results
 from .association.together import flag_group
 from .errors import StepError
 from .runner import execute
@@ -12,7 +10,7 @@ from .runner import execute
 __all__ = ["rows"]
 
 
-def rows(work, tasks, context, groups=()):
+def rows(work, tasks, context, groups=(), heading="Find cosmic rays"):
     """Run `work` on all tasks, then decide on groups.
 
     Parameters
@@ -24,6 +22,8 @@ def rows(work, tasks, context, groups=()):
         Parameters, RunLog, and executor or None.
     groups : sequence of grouping.Group
         Their tasks are only probed in the first pass.
+    heading : str
+        What the log calls the first pass.
 
     Returns
     -------
@@ -33,23 +33,24 @@ def rows(work, tasks, context, groups=()):
     grouped = {task.label for group in groups for task in group.tasks}
     first = [replace(task, probe=True) if task.label in grouped else task for task in tasks]
     found = {task.label: [] for task in tasks}
-    for row in _results(work, first, "deepCR", context):
-        found[row["filename"]].append(row)
+    log = context[1]
+    with log.step(heading):
+        for row in _results(work, first, ("deepCR", "exposure"), context):
+            found[row["filename"]].append(row)
     # Of a group's exposure the first pass gives rows only if it failed.
     left = [group.without({label for label, its in found.items() if its}) for group in groups]
     left = [group for group in left if group.tasks]
     if left:
-        for row in _results(flag_group, left, "together", context):
-            found[row["filename"]].append(row)
+        with log.step("Decide on fields together"):
+            for row in _results(flag_group, left, ("together", "field"), context):
+                found[row["filename"]].append(row)
     return [row for task in tasks for row in found[task.label]]
 
 
-def _results(work, tasks, title, context):
+def _results(work, tasks, names, context):
     """Yield the rows of tasks or groups as they end, with a progress bar."""
-    parameters, log, executor = context
-    # disable=None: no bar where the output is not a terminal.
-    quiet = None if parameters.progress else True
-    with tqdm(total=len(tasks), desc=title, unit="task", disable=quiet) as bar:
+    (title, unit), (parameters, log, executor) = names, context
+    with bars.of_tasks(len(tasks), title, unit, parameters.progress) as bar:
         for index, result in execute(work, tasks, parameters.workers, executor):
             yield from _collected(result, tasks[index], log)
             bar.update()

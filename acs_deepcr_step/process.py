@@ -14,6 +14,7 @@ import numpy as np
 
 from . import (
     __version__,
+    bars,
     cleanfile,
     detect,
     exposure,
@@ -74,8 +75,10 @@ def flag(task, stage=None):
         def judge(chip, image, digest):
             stored = _reused(known, chip, detector)
             if stored is None:
-                with stage.network:
-                    stored = flags.to_stored(detector.probability(image, stage.check))
+                title = f"{current.rootname}[SCI,{chip.extver}]"
+                bar = stage, title, detector.tiles(image.shape), task.parameters.progress
+                with stage.network, bars.of_tiles(*bar) as progress:
+                    stored = flags.to_stored(detector.probability(image, progress))
             return stored, lambda saturated: flags.alone(stored, image, saturated, task.parameters)
 
         made = work(task, current, known, judge, outcome)

@@ -6,6 +6,7 @@ handlers of any logger are touched.
 """
 
 import contextlib
+import datetime
 import logging
 import os
 import sys
@@ -19,6 +20,12 @@ __all__ = ["RunLog"]
 _LOGGER = logging.getLogger("acs_deepcr_step")
 _FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
 _FORMAT.converter = time.gmtime
+
+
+def _clock():
+    """The time as AstroDrizzle's log has it, but UTC like the rest of the line."""
+    now = datetime.datetime.now(datetime.UTC)
+    return f"{now:%H:%M:%S}.{now.microsecond // 1000:03d} ({now:%d/%m/%Y})"
 
 
 class _File(logging.FileHandler):
@@ -49,7 +56,7 @@ class RunLog:
     """
 
     def __init__(self, path):
-        self._file = None
+        self._file, self._steps, self._began = None, [], time.perf_counter()
         if path:
             try:
                 self._file = _File(os.path.expanduser(path), mode="a", encoding="utf-8")
@@ -68,6 +75,32 @@ class RunLog:
             # What a full disk did not take was told of already.
             with contextlib.suppress(OSError):
                 self._file.close()
+
+    @property
+    def seconds(self):
+        """Time since the log was opened."""
+        return time.perf_counter() - self._began
+
+    @contextlib.contextmanager
+    def step(self, name):
+        """Log where a processing step begins and how it ends, in AstroDrizzle's words."""
+        self.info(f"==== Processing Step {name} started at {_clock()}")
+        began, end = time.perf_counter(), "stopped"
+        try:
+            yield
+            end = "finished"
+        finally:
+            self._steps.append((name, time.perf_counter() - began))
+            self.info(f"==== Processing Step {name} {end} at {_clock()}")
+
+    def times(self):
+        """Log a table of how long each step took."""
+        line = f"{'-' * 28}   {'-' * 16}"
+        self.info(line)
+        self.info(f"{'Step':>28}   {'Elapsed time':>16}")
+        self.info(line)
+        for name, seconds in (*self._steps, ("Total", self.seconds)):
+            self.info(f"{name:>28}   {seconds:11.2f} sec.")
 
     def info(self, message):
         """Log a message."""

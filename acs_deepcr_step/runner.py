@@ -79,7 +79,7 @@ def _results(futures):
 
 
 def _in_threads(work, tasks):
-    stage = Stage()
+    stage = Stage(shows_tiles=True)
     with ThreadPoolExecutor(min(AT_A_TIME, len(tasks)), thread_name_prefix="acs_deepcr_step") as pool:
         try:
             yield from _results({pool.submit(work, task, stage): i for i, task in enumerate(tasks)})

@@ -1,11 +1,10 @@
 """The step as users call it: inputs -> exposures -> flags -> result table."""
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import __version__, cleanfile, handoff, inputs, models, saving
+from . import cleanfile, inputs, models, saving
 from .errors import ExposureError, InputError, ParameterError, RunError
 from .exposure import same_observation
 from .inspection import inspect
@@ -16,6 +15,9 @@ from .runlog import RunLog
 # imports this module only to look at it.
 
 __all__ = ["apply", "run", "undo"]
+
+# What the log calls the pass over the exposures.
+_STEPS = {"run": "Find cosmic rays", "undo": "Take flags back", "apply": "Set flags of mask files"}
 
 
 def run(input=None, configobj=None, *, executor=None, **pars):
@@ -290,25 +292,27 @@ def _check_run(tasks, parameters, executor):
 
 def _carry_out(what, work, tasks, parameters, notes, *, executor=None, fields=((), (), ()), page=None):
     """Run tasks with log and progress bar; the table, or the error that names who failed."""
-    from . import passes, results
+    from . import logstart, passes, results
 
     groups, remarks, warnings = fields
     with RunLog(parameters.runfile) as log:
-        began = time.perf_counter()
-        _log_start(log, what, parameters, tasks, [*notes, *remarks])
-        for group in groups:
-            log.info(f"decided on together: {group.label}")
-        for warning in warnings:
-            log.warning(warning)
-        rows = passes.rows(work, tasks, (parameters, log, executor), groups)
+        with log.step("Initialization"):
+            logstart.begin(log, what, parameters, tasks, [*notes, *remarks])
+            for group in groups:
+                log.info(f"decided on together: {group.label}")
+            for warning in warnings:
+                log.warning(warning)
+        rows = passes.rows(work, tasks, (parameters, log, executor), groups, _STEPS[what])
         failed = {row["filename"]: row["status"] for row in rows if row["status"].startswith("failed")}
         table = results.table(rows)
         if page:
             from .report.after_run import write_of
 
-            write_of(tasks, table, page, log)
+            with log.step("Report"):
+                write_of(tasks, table, page, log)
+        log.times()
         log.info(
-            f"acs_deepcr_step {what} ended after {time.perf_counter() - began:.1f} s: "
+            f"acs_deepcr_step {what} ended after {log.seconds:.1f} s: "
             f"{len(tasks) - len(failed)} exposures done, {len(failed)} failed"
         )
     if failed:
@@ -317,34 +321,3 @@ def _carry_out(what, work, tasks, parameters, notes, *, executor=None, fields=((
             f"{len(failed)} of {len(tasks)} exposures failed and are as they were. {reasons}", table
         )
     return table
-
-
-def _log_start(log, what, parameters, tasks, notes):
-    import numpy
-    import torch
-
-    log.info(f"acs_deepcr_step {__version__} {what}, PyTorch {torch.__version__}, NumPy {numpy.__version__}")
-    for line in parameters.describe():
-        log.info(f"parameter {line}")
-    for note in notes:
-        log.info(note)
-    log.info(f"{len(tasks)} exposures")
-    for task in tasks:
-        warning = saving.hard_link_warning(task.target) if task.parameters.update_dq else None
-        if warning:
-            log.warning(warning)
-    if what != "run":
-        return
-    for model in sorted({task.model for task in tasks}):
-        info = models.load(model).info
-        log.info(f"model {info.name}: {info.file}, SHA-256 {info.sha256}")
-    if parameters.clean_file:
-        filler = cleanfile.inpainter(parameters.inpaint, parameters.precision, "cpu", 0)
-        log.info(f"inpainting model {filler.name}" + (f", SHA-256 {filler.sha256}" if filler.sha256 else ""))
-    for task in tasks:
-        for warning in task.exposure.warnings:
-            log.warning(warning)
-    targets = [task.target for task in tasks]
-    for warning in (handoff.crbit_warning(parameters.crbit), handoff.stale_crmask_warning(targets)):
-        if warning:
-            log.warning(warning)

@@ -98,10 +98,13 @@ class Stage:
     ----------
     stop : object with ``is_set`` and ``set``, optional
         An event of threads or of processes.
+    shows_tiles : bool
+        Whether this process has the terminal, so that the tiles of a chip may be shown.
     """
 
-    def __init__(self, stop=None):
+    def __init__(self, stop=None, shows_tiles=False):
         self.network = threading.Lock()
+        self.shows_tiles = shows_tiles
         self.stop = stop or threading.Event()
 
     def check(self, _tiles=0):

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from helpers import edit, flag, flagged
 
+from acs_deepcr_step import apply, undo
 from acs_deepcr_step.errors import StepWarning
+from acs_deepcr_step.runlog import RunLog
 
 
 def test_log_is_appended_and_complete(one):
@@ -27,6 +29,41 @@ def test_log_is_appended_and_complete(one):
         "1 exposures done",
     ):
         assert wanted in text
+
+
+def _headings(text):
+    return re.findall(r"==== Processing Step (.*?) at \d\d:\d\d:\d\d\.\d{3} \(\d\d/\d\d/\d{4}\)$", text, re.M)
+
+
+def test_log_has_the_headings_and_times_of_astrodrizzle(pair):
+    flag(*pair, runfile="a.log")
+    steps = ("Initialization", "Find cosmic rays", "Decide on fields together")
+    text = Path("a.log").read_text()
+    assert _headings(text) == [f"{step} {end}" for step in steps for end in ("started", "finished")]
+    begun = [text.index(f"Step {step} started") for step in steps]
+    # Parameters in the first step, what became of each chip in the last one, then the times of all.
+    assert begun[0] < text.index("parameter DETECTION/threshold") < begun[1]
+    for path in pair:
+        for extver in (1, 2):
+            assert text.index(f"{path.name}[SCI,{extver}] F814W 512 s: done") > begun[2]
+    times = re.findall(r"INFO +(\S.*?) +(\d+\.\d\d) sec\.$", text, re.M)
+    assert [name for name, _ in times] == [*steps, "Total"]
+    assert sum(float(seconds) for _, seconds in times[:-1]) <= float(times[-1][1]) + 0.05
+
+
+def test_step_that_is_interrupted_is_not_said_to_have_finished(here):
+    with pytest.raises(KeyboardInterrupt), RunLog("a.log") as log, log.step("Find cosmic rays"):
+        raise KeyboardInterrupt
+    headings = _headings(Path("a.log").read_text())
+    assert headings == ["Find cosmic rays started", "Find cosmic rays stopped"]
+
+
+def test_undo_and_apply_have_their_own_headings(one):
+    flag(one)
+    undo([str(one)], runfile="a.log", progress=False)
+    apply([str(one)], runfile="a.log", progress=False)
+    text = Path("a.log").read_text()
+    assert "Step Take flags back finished" in text and "Step Set flags of mask files finished" in text
 
 
 def test_logging_of_the_host_is_left_alone(one):
