@@ -7,7 +7,8 @@ which         `sets` (the paper's tables as data)
 fetched       `archive` (from MAST: `mast`), `zenodo` (the published patches); `download`, `manifest`,
               `unpack`, `fetchdir`
 truth         `truth` (TweakReg and AstroDrizzle on `copies`, each call a `drizzlepac_job`),
-              `truth_options`, `truth_file`, `coverage`, `completeness` (how good such truth is)
+              `truth_options`, `truth_file`, `coverage`, `completeness` (how good such truth is),
+              `completeness_measured`
 patches       `patches` (written and opened), `patch` (cut), `splitting`, `shards` (on the disk),
               `published` (the archive's layout)
 training      `fit` (the loop), `learner` (network, loss, optimiser), `recipe`, `batches`, `goal`,

@@ -97,11 +97,11 @@ def expected(arguments, files, options):
     """
     if not arguments.measure_completeness:
         return None
-    from .. import completeness, copies
+    from .. import completeness, completeness_measured, copies
 
     exposures = copies.checked(files)
     first = exposures[0]
-    return completeness.measure(
+    return completeness_measured.measure(
         min(len(exposures), completeness.MOST),
         first.chips[0].exptime,
         options,
