@@ -25,6 +25,7 @@ def rows(scale):
     """Yield a tally per fault; `scale` 1 is the full number of trials."""
     import crashes
     import endurance
+    import fields
     import mutants
     import rivals
 
@@ -34,6 +35,7 @@ def rows(scale):
     steps = None if scale >= 1 else many(400)
     yield lambda root: crashes.kills_at_random(root, many(200))
     yield lambda root: crashes.kills_at_steps(root, steps)
+    yield lambda root: fields.kills_together(root, many(60))
     yield lambda root: crashes.failing_calls(root, CALLS)
     yield lambda root: crashes.largest_file(root, many(60))
     yield lambda root: crashes.small_disk(root, many(60))

@@ -6,6 +6,7 @@ The short form of `soak.py`: the same trials, fewer of them.
 import os
 
 import crashes
+import fields
 import pytest
 from soak import CALLS, NOBODY
 
@@ -24,6 +25,12 @@ def test_kill_at_random_moments(tmp_path):
 
 def test_kill_at_steps_of_writing(tmp_path):
     tally = crashes.kills_at_steps(tmp_path, 16)
+    nothing_is_lost(tally)
+    assert tally.old and tally.new
+
+
+def test_kill_while_a_field_is_decided_together(tmp_path):
+    tally = fields.kills_together(tmp_path, 6)
     nothing_is_lost(tally)
     assert tally.old and tally.new
 
