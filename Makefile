@@ -8,13 +8,14 @@ INSTALLED = .venv/installed
 export MPLBACKEND = Agg
 TEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: help demo test test-all soak lint benchmark clean
+.PHONY: help demo test test-all soak docs lint benchmark clean
 
 help:
 	@echo "make demo       simulate, flag and drizzle three exposures; draws one picture"
 	@echo "make test       the tests, but for the slow ones"
 	@echo "make test-all   all tests"
 	@echo "make soak       kill, starve and disturb it a thousand times; puts a table into docs/reliability.md"
+	@echo "make docs       the documentation, into docs/_build/html; a warning is an error"
 	@echo "make lint       ruff"
 	@echo "make benchmark  how fast the step is here"
 	@echo "make clean      remove .venv and everything that was made"
@@ -36,6 +37,9 @@ test-all: $(INSTALLED)
 soak: $(INSTALLED)
 	$(BIN)/python tests/faults/soak.py
 
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going -n -q docs docs/_build/html
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 
@@ -46,5 +50,5 @@ benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/memory.py
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis acs_deepcr_demo
+	rm -rf .venv docs/_build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis acs_deepcr_demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,6 +27,7 @@ from astropy.io import fits
 from real_truth import EIGHT, count_events, grown, score
 from scipy import ndimage
 
+import acs_deepcr_step
 from acs_deepcr_step import detect, dq
 
 SEED_SIGMA, GROW_SIGMA = 6.0, 3.0
@@ -121,9 +122,12 @@ def figures(path, threshold=0.5):
     use = (flags & ~dq.SATURATED) == 0
     truth, undecided = truth_of(image, saturated, read_noise)
     use &= ~undecided
-    probability = detect.probability(image)
-    plain = detect.mask(probability, threshold)
-    guarded = detect.protect_saturated(plain, probability, saturated)
+    plain, guarded = (
+        acs_deepcr_step.clean(
+            image, inpaint=None, threshold=threshold, dq=flags, protect_saturated=protected
+        )[0]
+        for protected in (False, True)
+    )
     near = detect.dilate(saturated, 3)
     print(
         f"{count_events(truth & use)} events, {np.count_nonzero(truth & use)} pixels in the truth", end="; "

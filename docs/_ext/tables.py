@@ -1,0 +1,88 @@
+"""Directives for what is written down elsewhere: parameters, models, and the help of the commands.
+
+``{parameters}`` makes tables of the cfgspec, ``{models}`` one of the published models, ``{commands}`` a
+section of each subcommand with its ``--help``.
+"""
+
+import argparse
+import os
+import re
+
+from sphinx.util.docutils import SphinxDirective
+
+from acs_deepcr_step import cli, models
+from acs_deepcr_step.options import specification
+
+WIDTH = "100"  # columns of the help texts
+
+
+class Parameters(SphinxDirective):
+    """A table for each section of the parameter file."""
+
+    def run(self):
+        sections = {}
+        for option in specification():
+            sections.setdefault(option.section, []).append(option)
+        lines = []
+        for section, options in sections.items():
+            lines += [f"**{f'[{section}]' if section else 'Top of the file'}**", ""]
+            lines += _table(("parameter", "default", "allowed", "meaning"), map(_row, options)) + [""]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+class Models(SphinxDirective):
+    """A table of the published models."""
+
+    def run(self):
+        rows = []
+        for name in models.names():
+            info = models.info(name)
+            also = ", ".join(f"`{alias}`" for alias in info.aliases) or "-"
+            rows.append(
+                (f"`{info.name}`", info.filter or "all", f"{info.levels}-{info.hidden}", f"{info.scale:g}",
+                 f"{info.threshold:g}", also, f"`{info.sha256[:16]}`")
+            )  # fmt: skip
+        heading = ("name", "filter", "network", "scale", "threshold", "also called", "SHA-256 begins")
+        return self.parse_text_to_nodes("\n".join(_table(heading, rows)))
+
+
+class Commands(SphinxDirective):
+    """The help of every subcommand."""
+
+    def run(self):
+        os.environ["COLUMNS"] = WIDTH
+        lines = []
+        for name, command in subcommands().items():
+            lines += [f"## acs-deepcr {name}", "", "```text", command.format_help().rstrip(), "```", ""]
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def subcommands():
+    """Parsers of the subcommands by name, in the order of ``acs-deepcr --help``."""
+    parser = cli.build_parser()
+    [group] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return group.choices
+
+
+def _row(option):
+    default = ("yes" if option.default else "no") if option.kind == "boolean" else option.default
+    shown = "(empty)" if default == "" else f"`{default}`"
+    return f"`{option.name}`", shown, _plain(option.allowed), _plain(option.help)
+
+
+def _plain(text):
+    """Text in which nothing is Markdown."""
+    return re.sub(r"([\\`*_<>\[\]])", r"\\\1", text)
+
+
+def _table(heading, rows):
+    lines = [heading, ["---"] * len(heading), *rows]
+    return ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines]
+
+
+def setup(app):
+    """Register the directives with Sphinx."""
+    app.add_directive("parameters", Parameters)
+    app.add_directive("models", Models)
+    app.add_directive("commands", Commands)
+    return {"parallel_read_safe": True, "version": "1"}

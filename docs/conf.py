@@ -1,0 +1,80 @@
+"""How Sphinx builds these pages: python -m sphinx -W --keep-going -n docs docs/_build/html.
+
+The extensions and the theme are those of Astropy's own pages (``sphinx_astropy.conf.v2``), without the ones
+that these pages have no use for. No network is used, unless ``ACS_DEEPCR_DOCS_ONLINE`` is set, which links
+names of Astropy and NumPy to their pages.
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
+
+project = "acs_deepcr_step"
+author = "the acs_deepcr_step developers"
+version = release = importlib.import_module("acs_deepcr_step").__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "tables",
+]
+exclude_patterns = ["_build"]
+nitpicky = True
+needs_sphinx = "8.0"
+
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence", "deflist"]
+
+online = bool(os.environ.get("ACS_DEEPCR_DOCS_ONLINE"))
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3/", None),
+    "numpy": ("https://numpy.org/doc/stable/", None),
+    "astropy": ("https://docs.astropy.org/en/stable/", None),
+    "drizzlepac": ("https://drizzlepac.readthedocs.io/en/latest/", None),
+} if online else {}  # fmt: skip
+
+# Docstrings name arguments, private helpers and other packages in single backticks, not only targets.
+default_role = "py:obj"
+# Types of attributes are words; choices among them, such as {'loss', 'fpr'}, are no names either.
+nitpick_ignore_regex = [("py:obj", ".*"), ("py:class", ".*['{}].*")]
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"acs_deepcr_step {release}"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_show_sourcelink = False
+html_sidebars = {"quickstart": [], "index": []}
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": ["theme-version"],
+    "secondary_sidebar_items": ["page-toc"],
+}
+copyright = f"2026, {author}"
+
+
+def headings_to_rubrics(app, what, name, obj, options, lines):
+    """Sections of a module's docstring are not sections of the page, which may show several modules."""
+    if what != "module":
+        return
+    for number in range(len(lines) - 1, 0, -1):
+        if lines[number] and set(lines[number]) == {"-"} and len(lines[number]) == len(lines[number - 1]):
+            lines[number - 1 : number + 1] = [f".. rubric:: {lines[number - 1]}", ""]
+
+
+def setup(app):
+    """Register what is above with Sphinx."""
+    app.connect("autodoc-process-docstring", headings_to_rubrics)
