@@ -1,5 +1,7 @@
 """Reproduction from exposures: the paper's observation sets, or simulated ones."""
 
+from dataclasses import replace
+
 from . import simulated, truth, truth_file
 from .patches import PatchOptions, write
 from .reproduce_source import Source, remove
@@ -50,6 +52,9 @@ class _Sets(Source):
 
     def _truth(self, one):
         directory, options = self.directory / "truth" / one.name, self.truth_options(one)
+        if one.use == "train":
+            # As the paper trained: a network that is never told what the rims are flags them freely.
+            options = replace(options, ring=0)
 
         def work():
             for left in directory.glob(f"{truth.WORK}*"):  # by one that was killed
