@@ -53,3 +53,17 @@ class RunError(StepError):
 
 class StepWarning(UserWarning):
     """Something the user should know about; the result is usable."""
+
+
+def told(error):
+    """Return what is said of a failure: our own sentence, or that it was not foreseen, and its type.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str
+    """
+    return str(error) if isinstance(error, StepError) else f"unexpected {type(error).__name__}: {error}"

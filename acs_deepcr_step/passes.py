@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from . import bars, results
 from .association.together import flag_group
-from .errors import StepError
+from .errors import told
 from .runner import execute
 
 __all__ = ["rows"]
@@ -60,7 +60,7 @@ def _collected(result, task, log):
     """Rows of a finished task or group; one that failed is reported and does not stop the others."""
     if isinstance(result, Exception):
         # Even an unforeseen failure of one exposure is not the others'.
-        error = result if isinstance(result, StepError) else f"unexpected {type(result).__name__}: {result}"
+        error = told(result)
         members = getattr(task, "tasks", (task,))
         made = [results.failed_row(one, chip, error) for one in members for chip in one.exposure.chips]
     else:

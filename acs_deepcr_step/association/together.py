@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .. import detect, dq, exposure, flags, maskfile, pixels, process, rerun, results, saturation, saving
-from ..errors import ExposureError, StepError
+from ..errors import ExposureError, StepError, told
 from ..task import Outcome
 from . import alignment, consensus, grouping, lookup, mapping
 
@@ -99,8 +99,7 @@ def flag_group(group, stage=None):
 
 
 def _fail(task, error, outcome):
-    told = error if isinstance(error, StepError) else f"unexpected {type(error).__name__}: {error}"
-    outcome.rows.extend(results.failed_row(task, chip, told) for chip in task.exposure.chips)
+    outcome.rows.extend(results.failed_row(task, chip, told(error)) for chip in task.exposure.chips)
 
 
 def _seat(task):

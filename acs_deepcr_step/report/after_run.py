@@ -2,7 +2,7 @@
 
 import time
 
-from ..errors import StepError
+from ..errors import StepError, told
 from . import NAME, require, write
 
 __all__ = ["place", "write_of"]
@@ -50,8 +50,7 @@ def write_of(tasks, table, path, log):
             raise StepError("no exposure was finished")
         write([file for task in done for file in _files(task)], path, table=table)
     except Exception as error:  # whatever befalls a picture is no fault of the exposures
-        told = error if isinstance(error, StepError) else f"unexpected {type(error).__name__}: {error}"
-        log.warning(f"There is no report {path}: {told}")
+        log.warning(f"There is no report {path}: {told(error)}")
     else:
         log.info(f"report {path}, {time.perf_counter() - began:.1f} s")
 
