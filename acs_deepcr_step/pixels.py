@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["cubic", "levels", "square"]
+__all__ = ["cubic", "filled", "levels", "square"]
 
 _SAMPLE = 65536
 
@@ -60,36 +60,52 @@ def square(y, x, chip):
     return where[good], corner[good], offset[:, good]
 
 
-def cubic(chip, corner, offset, suspect):
+def filled(image, unusable):
+    """Give pixels that cannot be used the mean of those around that can, in place.
+
+    Parameters
+    ----------
+    image : ndarray, (R, C), float32
+    unusable : ndarray, (R, C), bool
+        Where none of the eight around can be used either, 0 stands.
+    """
+    rows, columns = image.shape
+    y, x = np.nonzero(unusable)
+    total, count = np.zeros(y.size, np.float32), np.zeros(y.size, np.float32)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            at = (y + dy).clip(0, rows - 1), (x + dx).clip(0, columns - 1)
+            fine = ~unusable[at]
+            total += np.where(fine, image[at], 0)
+            count += fine
+    image[y, x] = total / np.maximum(count, 1)
+
+
+def cubic(image, corner, offset):
     """Interpolate by cubic convolution over the 4x4 pixels around places.
 
     Parameters
     ----------
-    chip : association.Member
+    image : ndarray, (R, C)
     corner, offset
         From `square`.
-    suspect : float
-        Probability of a cosmic ray above which a pixel is not used.
 
     Returns
     -------
     value : ndarray, (M,), float32
-        Electrons above the sky.
     good : ndarray, (M,), bool
-        Where all 16 pixels could be used.
+        Where all 16 pixels are in the image.
     """
-    rows, columns = chip.image.shape
+    rows, columns = image.shape
     iy, ix = np.divmod(corner, columns)
     good = (iy > 0) & (ix > 0) & (iy < rows - 2) & (ix < columns - 2)
-    image, stored = chip.image.ravel(), chip.stored.ravel()
-    unusable = chip.bad.ravel(), chip.saturated.ravel()
+    image = image.ravel()
     by_row, by_column = _weights(offset[0]), _weights(offset[1])
     value = np.zeros(corner.size, np.float32)
     for i in range(4):
         for j in range(4):
             at = np.where(good, corner + (i - 1) * columns + j - 1, 0)
-            good &= ~(unusable[0][at] | unusable[1][at]) & (stored[at] <= suspect * 10_000)
-            value += by_row[i] * by_column[j] * (image[at].astype(np.float32) - np.float32(chip.sky))
+            value += by_row[i] * by_column[j] * image[at]
     return value, good
 
 

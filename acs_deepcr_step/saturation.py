@@ -15,6 +15,7 @@ __all__ = ["groups", "guarded", "without_halo"]
 
 _EIGHT = np.ones((3, 3), bool)
 _INNER, _OUTER = 4, 6  # pixels from the group: beyond its edge, within a star's halo
+_WHOLE = 2048  # rows of a chip that was read out whole
 _TRAIL = 64  # rows along which charge of another group may have bled
 _HALO_SIGMA = 4.0  # a star that fills a well has 17 sigma of the sky and more at this distance
 _SMALLEST_RING = 24  # pixels
@@ -120,7 +121,8 @@ def _widened(span, size):
 
 def _may_be_a_trail(labels, number, rows, columns):
     """Whether the group touches an edge that charge may bleed over, or another lies along its columns."""
-    if rows.start == 0 or rows.stop == labels.shape[0]:
+    # Over the edges of the detector itself nothing bleeds.
+    if labels.shape[0] < _WHOLE and (rows.start == 0 or rows.stop == labels.shape[0]):
         return True
     along = labels[
         max(rows.start - _TRAIL, 0) : rows.stop + _TRAIL, max(columns.start - 1, 0) : columns.stop + 1

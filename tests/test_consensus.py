@@ -139,11 +139,20 @@ def test_moving_source_is_left_alone():
 
 
 def test_trail_of_a_moving_source_that_the_network_doubts_is_left_alone():
-    trail = {(80 + step, 60): (400, 0.2) for step in range(6)}
+    # A source that moved over six pixels during the exposure, as wide as a star is.
+    trail = [(80 + step, 60, 250) for step in range(6)]
+    doubts = {(80 + dy, 60 + dx): (0, 0.2) for dy in range(-1, 7) for dx in (-1, 0, 1)}
+    moved = hit(member(1, [*stars(), *trail]), doubts)
     others = member(2, stars(), dx=1.5), member(3, stars(), dy=2.5)
-    assert not (plane(hit(member(1, stars()), trail), *others)[78:88, 58:63] & flags.FLAGGED).any()
+    assert not (plane(moved, *others)[76:90, 56:65] & flags.FLAGGED).any()
     # One pixel that the network is sure of makes it the track of a cosmic ray.
-    track = trail | {(82, 60): (400, 0.9)}
+    sure = hit(moved, {(82, 60): (0, 0.9)})
+    assert (plane(sure, *others)[80:86, 60] & flags.FLAGGED).all()
+
+
+def test_sharp_track_is_flagged_where_the_network_doubts_it():
+    track = {(80 + step, 60): (400, 0.2) for step in range(6)}
+    others = member(2, stars(), dx=1.5), member(3, stars(), dy=2.5)
     assert (plane(hit(member(1, stars()), track), *others)[80:86, 60] & flags.FLAGGED).all()
 
 

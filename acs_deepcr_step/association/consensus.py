@@ -1,6 +1,7 @@
 """From what the other exposures show to flags and reasons. Arrays only."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,18 +64,19 @@ def judge(found, noise, evidence, threshold=0.5, rules=None):
     parts = []
     for first in range(0, max(found.index.size, 1), _AT_A_TIME):
         part = slice(first, first + _AT_A_TIME)
-        parts.append(_judge(found.part(part), noise, [one.part(part) for one in evidence], threshold, rules))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    known, flagged, excess, full, alone, bright, expected, source = joined
-    flagged &= ~_passing(found, flagged & known, source, excess, (threshold, rules.passing))
-    bright[bright] = _group_sizes(found, known & (excess > _STANDING), bright) <= rules.crowd
-    bright[bright] = ~_changed(found, np.where(known, expected, np.nan), bright, rules)
-    return Verdict(known, (flagged | bright) & known, excess, full, alone)
+        parts.append(_compare(found.part(part), noise, [one.part(part) for one in evidence], rules))
+    known, full, alone, source, value, sigma = (np.concatenate(column) for column in zip(*parts, strict=True))
+    with np.errstate(invalid="ignore"):
+        more = np.where(known, found.flux - value, np.nan)
+        value, sure = _as_bright_as_here(found, value, known & source, (sigma, threshold))
+        excess = np.clip((found.flux - value) / sigma, -_LARGEST, _LARGEST)
+    seen = Verdict(known, known, excess, full, alone)
+    return _decided(found, seen, (source, sure, value, more), threshold, rules)
 
 
-def _judge(found, noise, evidence, threshold, rules):
-    """The fields of a `Verdict` of some candidates, which are bright without being asked for, what
-    is expected of them (electrons), and where the others show a source."""
+def _compare(found, noise, evidence, rules):
+    """What the others lead to expect of some candidates: whether anything, a full well, less than half,
+    a source; electrons, and their error."""
     value, high, variance, p, saturated = (
         np.stack([getattr(one, name) for one in evidence])
         for name in ("value", "high", "variance", "p", "saturated")
@@ -86,63 +88,132 @@ def _judge(found, noise, evidence, threshold, rules):
     value, high, variance = _together(value, high, variance, usable)
     expected = np.maximum(value, 0)
     sigma = np.sqrt(noise**2 + expected + variance + (rules.flat * expected) ** 2)
-    known = usable.any(axis=0)
-    full = (saturated & usable).any(axis=0)
     with np.errstate(invalid="ignore"):
-        excess = np.clip((found.flux - value) / sigma, -_LARGEST, _LARGEST)
         source = high > rules.source * np.sqrt(noise**2 + 1)
+    return usable.any(axis=0), (saturated & usable).any(axis=0), alone, source, value, sigma
+
+
+def _as_bright_as_here(found, value, on_source, limits):
+    """What is expected on sources if they are as bright as most of their pixels are here.
+
+    A star that varies, or another focus, is no cosmic ray. Returned with it: where
+    enough of the pixels around are known for that.
+    """
+    sigma, threshold = limits
+    chosen = np.flatnonzero(on_source & (found.flux > value + sigma))
+    columns = found.shape[1]
+    around = np.array([dy * columns + dx for dy in range(-2, 3) for dx in range(-2, 3)])
+    place = found.index[chosen] + around[:, None]
+    at, there = _candidates_at(found, place)
+    usual = np.where(there & on_source[at] & (found.p[at] < threshold), value[at], 0)
+    usual = np.maximum(usual, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = _middle(found.flux[at] / value[at], usual)
+    sure = np.zeros(value.size, bool)
+    sure[chosen] = (usual > 0).sum(axis=0) > _FEWEST_AROUND
+    value = value.copy()
+    value[chosen] *= np.where(sure[chosen], np.maximum(ratio, 1), 1)
+    return value, sure
+
+
+def _middle(values, weight):
+    """Medians along the first axis, weighted."""
+    values = np.where(weight > 0, values, np.inf)
+    order = np.argsort(values, axis=0)
+    values, weight = (np.take_along_axis(each, order, axis=0) for each in (values, weight))
+    share = np.cumsum(weight, axis=0)
+    middle = np.argmax(share >= 0.5 * share[-1], axis=0)[None]
+    return np.take_along_axis(values, middle, axis=0)[0]
+
+
+def _decided(found, seen, expected, threshold, rules):
+    """The verdict, given what was seen and what is expected."""
+    source, sure, value, more = expected
+    known, excess = seen.usable, seen.excess
+    with np.errstate(invalid="ignore"):
         total = excess + rules.belief * (_logit(found.p) - _logit(threshold))
         total -= np.where(source, rules.on_source, rules.on_blank)
         asked = found.p > rules.candidate
-        flagged = asked & (total > 0) & ~full
-        bright = source & (excess > rules.unasked) & (found.flux > (1 + rules.contrast) * expected)
-    return known, flagged, excess, full, alone, bright & ~asked & ~full, expected, source
+        flagged = known & asked & (total > 0) & ~seen.full
+        bright = source & sure & (excess > rules.unasked) & (found.flux > (1 + rules.contrast) * value)
+        bright |= ~source & (excess > rules.unasked_on_blank)
+        bright &= known & ~asked & ~seen.full
+        light = known & ~seen.full & ~_beside_full(found)
+        standing = light & (excess > _STANDING)
+        more = np.where(light, more, np.nan)
+    doubtful = (flagged & source & (found.p < threshold)) | bright
+    doubtful[doubtful] = _like_a_source(found, more, source, np.flatnonzero(doubtful), rules)
+    flagged &= ~doubtful
+    bright &= ~doubtful
+    bright &= ~_moves(found, more, standing | bright, source, rules)
+    flagged &= ~_passes(found, more, flagged, (source, excess), (threshold, rules))
+    return replace(seen, flagged=flagged | bright)
 
 
-def _passing(found, flagged, source, excess, limits):
+def _beside_full(found):
+    """Full wells and what touches them: charge bleeds otherwise each time, and stands out without a source."""
+    plane = np.zeros(found.shape, bool)
+    plane.ravel()[found.index[found.flux >= detect.SATURATION_LEVEL]] = True
+    return detect.dilate(plane, 1).ravel()[found.index]
+
+
+def _passes(found, more, flagged, seen, limits):
     """Which flagged candidates may be of a source that stands in this exposure only, such as an asteroid.
 
-    Groups on blank sky that are bright, of which the network takes no pixel for a cosmic ray.
+    Groups on blank sky that are bright and spread as a star is, of which the network takes no pixel for
+    a cosmic ray.
     """
-    threshold, sigma = limits
+    (source, excess), (threshold, rules) = seen, limits
+    label, peaks = _groups(found, more, flagged)
+    sure = np.zeros(peaks.size, bool)
+    sure[label[flagged & ((found.p > threshold) | source)]] = True
+    moving = ~sure & (excess[peaks] > rules.passing) & _like_a_source(found, more, source, peaks, rules)
+    moving[0] = False
+    return moving[label]
+
+
+def _moves(found, more, standing, source, rules):
+    """Which candidates may be of a source that stands in this exposure only: groups spread as a star is.
+
+    Upon another source only large ones: there small ones are hard to tell from cosmic rays.
+    """
+    label, peaks = _groups(found, more, standing)
+    large = np.bincount(label, minlength=peaks.size) > rules.crowd
+    moving = (large | ~source[peaks]) & _like_a_source(found, more, source, peaks, rules)
+    moving[0] = False
+    return moving[label]
+
+
+def _groups(found, more, chosen):
+    """Groups of candidates that touch.
+
+    Returns
+    -------
+    label : ndarray, (K,), int
+        0 for those not chosen.
+    peaks : ndarray
+        The candidate with the largest excess, for each label.
+    """
     plane = np.zeros(found.shape, bool)
-    plane.ravel()[found.index[flagged]] = True
+    plane.ravel()[found.index[chosen]] = True
     labels, count = saturation.groups(plane)
-    label = labels.ravel()[found.index[flagged]]
-    sure, highest = np.zeros(count + 1, bool), np.zeros(count + 1, np.float32)
-    sure[label[(found.p[flagged] > threshold) | source[flagged]]] = True
-    np.maximum.at(highest, label, excess[flagged])
-    passing = np.zeros(flagged.shape, bool)
-    passing[flagged] = (~sure & (highest > sigma))[label]
-    return passing
+    label = labels.ravel()[found.index]
+    order = np.argsort(np.nan_to_num(more, nan=-np.inf))
+    peaks = np.zeros(count + 1, int)
+    peaks[label[order]] = order
+    return label, peaks
 
 
-def _changed(found, expected, chosen, rules):
-    """Whether chosen candidates are of a source that changed, or its peak that no interpolation meets.
-
-    It changed if around them it is brighter by a like share; where fewer than
-    `_FEWEST_AROUND` of the pixels around are known, that is not excluded.
-    """
+def _like_a_source(found, excess, source, chosen, rules):
+    """Whether the excess of chosen candidates is spread as a star's is: on three sides at least."""
     columns = found.shape[1]
-    around = np.array([dy * columns + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx])
-    place = found.index[chosen] + around[:, None]
-    at = np.searchsorted(found.index, place).clip(0, found.index.size - 1)
-    known = (found.index[at] == place) & np.isfinite(expected[at])
-    more = np.where(known, np.maximum(found.flux[at] - expected[at], 0), 0).sum(axis=0)
-    usual = np.where(known, expected[at], 0).sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        own = found.flux[chosen] / expected[chosen] - 1
-        alike = more > rules.alike * own * usual
-    highest = expected[chosen] >= np.where(known, expected[at], -np.inf).max(axis=0)
-    return alike | (known.sum(axis=0) < _FEWEST_AROUND) | (highest & (own < rules.peak))
-
-
-def _group_sizes(found, standing, chosen):
-    """Of chosen candidates, how many that touch stand above what is expected."""
-    plane = np.zeros(found.shape, bool)
-    plane.ravel()[found.index[standing]] = True
-    labels, _ = saturation.groups(plane)
-    return np.bincount(labels.ravel())[labels.ravel()[found.index[chosen]]]
+    place = found.index[chosen] + np.array([[-columns], [-1], [1], [columns]])
+    at, there = _candidates_at(found, place)
+    beside = np.where(there, excess[at], np.nan)
+    if found.beside is not None:
+        # On blank sky nothing is expected of pixels that nobody was asked about.
+        beside = np.where(np.isnan(beside) & ~source[chosen], found.beside[:, chosen], beside)
+    return np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)[1] > rules.alike * excess[chosen]
 
 
 def lone_events(found, saturated, evidence):
@@ -210,8 +281,12 @@ def _together(value, high, variance, usable):
         for out, each in zip(middle, (value, high), strict=True):
             out += step * (np.where(weight[i] > 0, each[i] - each[i - 1], 0))
     middle = [np.where(total > 0, each, np.nan) for each in middle]
-    with np.errstate(divide="ignore"):
-        return *middle, 1.5 / total
+    # Where they disagree more than they should, the source changes.
+    off = np.where(weight > 0, np.abs(value - middle[0]), np.nan)
+    with warnings.catch_warnings(), np.errstate(divide="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # none of them is of use
+        scatter = np.nan_to_num(np.nanmedian(off, axis=0))
+        return *middle, np.maximum(1.5 / total, 2.2 * scatter**2 / np.maximum((weight > 0).sum(axis=0) - 1, 1))
 
 
 def _logit(p):
@@ -261,6 +336,8 @@ def decide(stored, saturated, found, verdict, parameters, rules=None):
         free &= ~star
     flagged.ravel()[found.index[free]] = verdict.flagged[free]
     _grow_by_excess(flagged, found, verdict.excess > rules.grow, free & ~verdict.full)
+    near = detect.dilate(guarded, detect.GUARD_SIDE // 2).ravel()[found.index]
+    _grow_in_doubt(flagged, found, ~verdict.usable & ~near & (found.p > rules.candidate))
     known = np.zeros(stored.shape, bool)
     known.ravel()[found.index[verdict.usable]] = True
     return _reasons(stored, guarded, flagged, known, parameters)
@@ -281,6 +358,25 @@ def _reasons(stored, guarded, flagged, known, parameters):
     plane[left & known] |= flags.VETOED
     plane[left & ~known] |= flags.SPARED
     return plane
+
+
+def _grow_in_doubt(flagged, found, doubtful):
+    """Flag, in place, what the network suspects beside a brighter flag where no other exposure tells.
+
+    The shores of an event are less certain to the network than its middle; a star's middle is not its shore.
+    """
+    doubtful = np.flatnonzero(doubtful)
+    columns = found.shape[1]
+    around = np.array([dy * columns + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx])
+    at, there = _candidates_at(found, found.index[doubtful] + around[:, None])
+    brighter = there & flagged.ravel()[found.index[at]] & (found.flux[at] > found.flux[doubtful])
+    flagged.ravel()[found.index[doubtful[brighter.any(axis=0)]]] = True
+
+
+def _candidates_at(found, place):
+    """Which candidates are at places, and whether there is one."""
+    at = np.searchsorted(found.index, place).clip(0, max(found.index.size - 1, 0))
+    return at, found.index[at] == place
 
 
 def _grow_by_excess(flagged, found, stands_out, free, rounds=2):

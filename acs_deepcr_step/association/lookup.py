@@ -13,8 +13,9 @@ from functools import cached_property
 import numpy as np
 
 from .. import detect, flags
-from ..pixels import cubic, square
+from ..pixels import cubic, filled, square
 from .mapping import ChipMap
+from .stars import Stars
 
 __all__ = ["Candidates", "Evidence", "Member", "Rules", "candidates", "look_up"]
 
@@ -40,6 +41,8 @@ class Member:
         Pixels that say nothing of the sky: lost, bad, filled, not finite.
     sky, noise : float
         Level and scatter of the empty sky, electrons per pixel.
+    stars : stars.Stars
+        Those that interpolation would not meet.
     """
 
     wcs: object
@@ -50,6 +53,7 @@ class Member:
     bad: np.ndarray = field(repr=False)
     sky: float
     noise: float
+    stars: Stars = field(default_factory=Stars.none, repr=False)
 
     @cached_property
     def near_saturated(self):
@@ -106,24 +110,25 @@ class Rules:
     candidate: float = 0.05
     neighbour: float = 0.1
     neighbour_sigma: float = 3.0
-    bright: float = 20.0
-    flat: float = 0.03
-    bend: float = 0.5
-    slope: float = 0.05
-    suspect: float = 0.5
+    bright: float = 8.0
+    flat: float = 0.005
+    bend: float = 1.0
+    sharp: float = 0.1
+    slope: float = 0.003
+    suspect: float = 0.3
     sure: float = 0.9
     source: float = 5.0
     belief: float = 0.4
-    on_source: float = 2.0
+    on_source: float = 1.0
     on_blank: float = -0.7
-    unasked: float = 4.5
-    contrast: float = 0.2
+    unasked: float = 3.5
+    unasked_on_blank: float = 5.0
+    contrast: float = 0.03
     crowd: int = 6
-    alike: float = 0.4
-    peak: float = 0.7
+    alike: float = 0.25
     passing: float = 12.0
-    beside: float = 8.0
-    grow: float = 4.0
+    beside: float = 4.0
+    grow: float = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,12 +145,15 @@ class Candidates:
         Probability.
     shape : tuple of int
         Of the chip.
+    beside : ndarray, (4, K), float32, optional
+        Electrons above the sky of the pixels above, left, right and below.
     """
 
     index: np.ndarray
     flux: np.ndarray
     p: np.ndarray
     shape: tuple[int, int]
+    beside: np.ndarray | None = None
 
     @property
     def places(self):
@@ -175,6 +183,8 @@ class Evidence:
         Whether one of the 2x2 pixels is.
     near : ndarray, bool
         Whether one of the pixels around is.
+    spread : ndarray
+        Range of the 2x2 pixels: what a pixel of misalignment may change.
     """
 
     value: np.ndarray
@@ -183,6 +193,7 @@ class Evidence:
     p: np.ndarray
     saturated: np.ndarray
     near: np.ndarray
+    spread: np.ndarray
 
     def part(self, chosen):
         """Return what it shows at some of the candidates."""
@@ -207,11 +218,14 @@ def candidates(member, rules):
     chosen |= member.image > member.sky + rules.bright * member.noise
     chosen |= member.saturated
     index = np.flatnonzero(chosen)
-    flux = member.image.ravel()[index].astype(np.float32) - np.float32(member.sky)
-    return Candidates(index, flux, member.stored.ravel()[index] / _UNIT, member.image.shape)
+    shape, image = member.image.shape, member.image.ravel()
+    flux = image[index].astype(np.float32) - np.float32(member.sky)
+    around = index + np.array([[-shape[1]], [-1], [1], [shape[1]]])
+    beside = image[around.clip(0, image.size - 1)].astype(np.float32) - np.float32(member.sky)
+    return Candidates(index, flux, member.stored.ravel()[index] / _UNIT, shape, beside)
 
 
-def look_up(found, member, others, rules):
+def look_up(found, member, others, rules, shift=(0.0, 0.0)):
     """Ask the chips of another exposure about candidates.
 
     Parameters
@@ -222,46 +236,71 @@ def look_up(found, member, others, rules):
     others : iterable of Member
         The chips of one other exposure; one at a time is held.
     rules : Rules
+    shift : tuple of float
+        Rows and columns by which its stars lie off their places.
 
     Returns
     -------
     Evidence
     """
     size = found.index.size
-    value, high, variance = (np.full(size, np.nan, np.float32) for _ in range(3))
+    value, high, variance, spread = (np.full(size, np.nan, np.float32) for _ in range(4))
     p, (saturated, near) = np.zeros(size, np.float32), np.zeros((2, size), bool)
     for other in others:
         way = ChipMap(member.wcs, found.shape, other.wcs, other.image.shape)
-        where, corner, offset = square(*way(*found.places), other)
+        y, x = way(*found.places)
+        where, corner, offset = square(y + shift[0], x + shift[1], other)
+        rest, light = _without_stars(found, member, other, shift, rules.suspect)
         scale = np.float32(member.exptime / other.exptime)
-        seen = _seen(other, corner, offset, scale, rules)
-        value[where], high[where], variance[where], p[where], saturated[where] = seen
+        seen = _seen(other, rest, (corner, offset, light[where]), scale, rules)
+        value[where], high[where], variance[where], p[where], saturated[where], spread[where] = seen
         near[where] = other.near_saturated.ravel()[corner]
-        del other  # before the next one is read
-    return Evidence(value, high, variance, p, saturated, near)
+        del other, rest, light  # before the next one is read
+    return Evidence(value, high, variance, p, saturated, near, spread)
 
 
-def _seen(other, corner, offset, scale, rules):
-    """Value, high, variance, p and saturation at places of one chip."""
+def _without_stars(found, member, other, shift, suspect):
+    """The other chip without sky, stars and cosmic rays, and the light of its stars at the candidates."""
+    rest = other.image - np.float32(other.sky)
+    light = np.zeros(found.index.size, np.float32)
+    if other.stars.y.size:
+        way = ChipMap(other.wcs, other.image.shape, member.wcs, found.shape)
+        # A star off the target chip is left to interpolation, on both.
+        stars, there = other.stars.through(lambda y, x: way(y - shift[0], x - shift[1]))
+        stars.add_to(rest, -1)
+        shown = np.zeros(found.shape, np.float32)
+        there.add_to(shown)
+        light = shown.ravel()[found.index]
+    filled(rest, other.bad | other.saturated | (other.stored > suspect * _UNIT))
+    return rest, light
+
+
+def _seen(other, rest, places, scale, rules):
+    """Value, high, variance, p, saturation and spread at places of one chip."""
+    corner, offset, light = places
     columns = other.image.shape[1]
     four = corner + np.array([[0], [1], [columns], [columns + 1]])
     (fy, fx) = offset
     weights = np.stack([(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx])
     pixels = other.image.ravel()[four].astype(np.float32) - np.float32(other.sky)
-    value, high = (weights * pixels).sum(axis=0), pixels.max(axis=0)
+    high = pixels.max(axis=0)
     spread = high - pixels.min(axis=0)
+    smooth = rest.ravel()[four]
+    value = (weights * smooth).sum(axis=0)
     p = other.stored.ravel()[four].max(axis=0) / _UNIT
     # On a source a straight line between pixels is too coarse; on the sky it is less noisy.
     bend = np.zeros_like(value)
-    steep = np.flatnonzero(spread > 8 * np.float32(other.noise))
-    bend[steep] = 0.5 * spread[steep]
-    if steep.size:
-        curved, good = cubic(other, corner[steep], offset[:, steep], rules.suspect)
-        steep, curved = steep[good], curved[good]
-        bend[steep] = np.abs(curved - value[steep])
-        value[steep] = curved
+    curves = np.flatnonzero(high > 8 * np.float32(other.noise))
+    bend[curves] = 0.5 * np.ptp(smooth[:, curves], axis=0)
+    if curves.size:
+        curved, good = cubic(rest, corner[curves], offset[:, curves])
+        curves, curved = curves[good], curved[good]
+        bend[curves] = np.abs(curved - value[curves])
+        value[curves] = curved
+    value += light
     poisson = np.maximum(value, 0) * 0.5
     variance = (weights**2).sum(axis=0) * np.float32(other.noise**2) + poisson
-    variance += (rules.bend * bend) ** 2 + (rules.slope * spread) ** 2
+    sharp = 0.0 if other.stars.y.size else rules.sharp
+    variance += (rules.bend * bend) ** 2 + (rules.slope * spread) ** 2 + (sharp * high) ** 2
     saturated = other.saturated.ravel()[four].any(axis=0)
-    return value * scale, high * scale, variance * scale**2, p, saturated
+    return value * scale, high * scale, variance * scale**2, p, saturated, spread * scale

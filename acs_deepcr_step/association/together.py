@@ -15,6 +15,7 @@ from .. import detect, dq, exposure, flags, maskfile, pixels, process, rerun, re
 from ..errors import ExposureError, StepError, told
 from ..task import Outcome
 from . import alignment, consensus, grouping, lookup, mapping
+from .stars import Stars, find_stars
 
 __all__ = ["flag_group"]
 
@@ -32,6 +33,7 @@ class _Frame:
     stored: np.ndarray = field(repr=False)
     sky: float
     noise: float
+    stars: Stars = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +61,9 @@ class _Seat:
         stored = np.zeros(frame.chip.shape, np.int16)
         stored.ravel()[frame.index] = frame.stored
         return lookup.Member(
-            frame.wcs, frame.chip.exptime, image, stored, _saturated(bits, image), bad, frame.sky, frame.noise
-        )
+            frame.wcs, frame.chip.exptime, image, stored, _saturated(bits, image), bad, frame.sky, frame.noise,
+            frame.stars,
+        )  # fmt: skip
 
 
 def flag_group(group, stage=None):
@@ -113,11 +116,16 @@ def _seat(task):
         digest = hashlib.sha256(raw).hexdigest()
         if not maskfile.same_exposure(mask, current, chip, digest):
             raise ExposureError(f"{task.store_path} is not the mask of {current.path}: run the step again.")
-        sky, noise = pixels.levels(exposure.image_in_electrons(chip, raw))
-        stored = mask.chip(chip.extver).stored.ravel()
+        image = _native(exposure.image_in_electrons(chip, raw))
+        sky, noise = pixels.levels(image)
+        stored = mask.chip(chip.extver).stored
+        bits = exposure.read_dq(current, chip)
+        bad = ((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image)
+        its = find_stars(image, sky, noise, stored, _saturated(bits, image), bad)
+        stored = stored.ravel()
         index = np.flatnonzero(stored > _KEPT * flags.STORED_UNIT)
         frames[chip.extver] = _Frame(
-            chip, digest, wcs[chip.extver], index.astype(np.int32), stored[index], sky, noise
+            chip, digest, wcs[chip.extver], index.astype(np.int32), stored[index], sky, noise, its
         )
     return _Seat(task, current, frames)
 
@@ -174,8 +182,13 @@ def _pairs(seats, stage):
         for j in others:
             stage.check()
             corners = [_corners(frame) for frame in seat.frames.values()]
-            pairs[i, j] = alignment.alignment(bright, seats[j].chips_on(corners), rules)
+            shift = alignment.shift(_stars(seat), _stars(seats[j]))
+            pairs[i, j] = alignment.alignment(bright, seats[j].chips_on(corners), rules, shift)
     return pairs
+
+
+def _stars(seat):
+    return [(frame.wcs, frame.chip.shape, frame.stars) for frame in seat.frames.values()]
 
 
 _EMPTY = np.zeros((0, 0), np.float32)
@@ -245,7 +258,9 @@ def _plane(seat, seats, usable, target):
     )
     found = lookup.candidates(member, replace(rules, candidate=min(rules.candidate, parameters.threshold)))
     evidence = [
-        lookup.look_up(found, member, seats[j].chips_on([_corners(frame)]), replace(rules, slope=pair.slope))
+        lookup.look_up(
+            found, member, seats[j].chips_on([_corners(frame)]), replace(rules, slope=pair.slope), pair.shift
+        )
         for j, pair in usable.items()
     ]
     cosmic, star = consensus.lone_events(found, saturated, evidence)
