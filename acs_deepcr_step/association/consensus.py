@@ -167,7 +167,7 @@ def _passes(found, more, flagged, seen, limits):
     label, peaks = _groups(found, more, flagged)
     sure = np.zeros(peaks.size, bool)
     sure[label[flagged & ((found.p > threshold) | source)]] = True
-    moving = ~sure & (excess[peaks] > rules.passing) & _like_a_source(found, more, source, peaks, rules)
+    moving = ~sure & (excess[peaks] > rules.passing) & _like_a_source(found, more, source, peaks, rules, peak=True)
     moving[0] = False
     return moving[label]
 
@@ -179,7 +179,7 @@ def _moves(found, more, standing, source, rules):
     """
     label, peaks = _groups(found, more, standing)
     large = np.bincount(label, minlength=peaks.size) > rules.crowd
-    moving = (large | ~source[peaks]) & _like_a_source(found, more, source, peaks, rules)
+    moving = (large | ~source[peaks]) & _like_a_source(found, more, source, peaks, rules, peak=True)
     moving[0] = False
     return moving[label]
 
@@ -204,8 +204,8 @@ def _groups(found, more, chosen):
     return label, peaks
 
 
-def _like_a_source(found, excess, source, chosen, rules):
-    """Whether the excess of chosen candidates is spread as a star's is: on three sides at least."""
+def _like_a_source(found, excess, source, chosen, rules, peak=False):
+    """Whether the excess of chosen candidates is spread as a star's is: on three sides, at its peak on all."""
     columns = found.shape[1]
     place = found.index[chosen] + np.array([[-columns], [-1], [1], [columns]])
     at, there = _candidates_at(found, place)
@@ -213,7 +213,9 @@ def _like_a_source(found, excess, source, chosen, rules):
     if found.beside is not None:
         # On blank sky nothing is expected of pixels that nobody was asked about.
         beside = np.where(np.isnan(beside) & ~source[chosen], found.beside[:, chosen], beside)
-    return np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)[1] > rules.alike * excess[chosen]
+    beside = np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)
+    alike = beside[1] > rules.alike * excess[chosen]
+    return alike & (beside[0] > rules.least * excess[chosen]) if peak else alike
 
 
 def lone_events(found, saturated, evidence):

@@ -126,9 +126,10 @@ class Rules:
     contrast: float = 0.03
     crowd: int = 6
     alike: float = 0.25
+    least: float = 0.1
     passing: float = 12.0
-    beside: float = 4.0
-    grow: float = 2.5
+    beside: float = 3.0
+    grow: float = 2.0
 
 
 @dataclass(frozen=True, eq=False)
