@@ -8,13 +8,14 @@ import pytest
 from astropy.wcs import WCS
 
 from acs_deepcr_step import flags, saturation
-from acs_deepcr_step.association import alignment, consensus, lookup, mapping
+from acs_deepcr_step.association import alignment, consensus, decision, lookup, mapping
+from acs_deepcr_step.association.rules import Rules
 from acs_deepcr_step.simulate import wcs as sim
 
 SHAPE, SKY, NOISE = (160, 160), 50.0, 8.0
 PARAMETERS = SimpleNamespace(threshold=0.5, grow=0, protect_saturated=True)
 STAR = (80.3, 60.2)
-RULES = lookup.Rules()
+RULES = Rules()
 
 
 def tangent_plane(dx=0.0, dy=0.0):
@@ -67,7 +68,7 @@ def plane(target, *others, parameters=PARAMETERS):
     cosmic, _ = consensus.lone_events(found, target.saturated, evidence)
     verdict = consensus.judge(found, target.noise, evidence, parameters.threshold)
     saturated = target.saturated & ~cosmic, np.zeros(SHAPE, bool)
-    return consensus.decide(target.stored, saturated, found, verdict, parameters)
+    return decision.decide(target.stored, saturated, found, verdict, parameters)
 
 
 def test_star_that_the_others_show_is_not_flagged():

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 from .lookup import Candidates, look_up
 from .mapping import ChipMap
 
-__all__ = ["Alignment", "alignment", "bright_pixels", "shift"]
+__all__ = ["Alignment", "alignment", "bright_pixels", "measured_shift"]
 
 _PEAK_SIGMA = 15.0
 _STAR_PROBABILITY = 0.05  # the network is sure that it is no cosmic ray
@@ -103,7 +103,7 @@ def _some(peak):
     return np.sort(np.concatenate([peaks[:: steps[0]], others[:: steps[1]]]))
 
 
-def shift(frames, others):
+def measured_shift(frames, others):
     """Measure how far the stars of another exposure lie off where the WCS puts them.
 
     Parameters
@@ -149,9 +149,9 @@ def alignment(chips, others, rules, shift=(0.0, 0.0)):
         Of the exposure: each with its `bright_pixels`.
     others : iterable of lookup.Member
         Chips of the other exposure; one at a time is held.
-    rules : lookup.Rules
+    rules : rules.Rules
     shift : tuple of float
-        From `shift`.
+        From `measured_shift`.
 
     Returns
     -------

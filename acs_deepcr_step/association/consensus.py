@@ -1,20 +1,20 @@
-"""From what the other exposures show to flags and reasons. Arrays only."""
+"""From what the other exposures show to a verdict on the candidates. Arrays only."""
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .. import detect, flags, saturation
-from .lookup import Rules
+from .. import saturation
+from .rules import Rules
+from .shapes import Excess, beside_full, candidates_at, like_a_source, moves, passes
 
-__all__ = ["Verdict", "decide", "judge"]
+__all__ = ["Verdict", "judge", "lone_events"]
 
 # Of the charge of a saturated pixel that a star, seen a pixel aside, gives at least.
 _STAR_SHARE = 0.1
 _AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
 _STANDING = 3.0  # sigma
-_FEWEST_AROUND = 3  # of eight pixels
+_FEWEST_AROUND = 3  # of 5x5 pixels
 _LARGEST = 30.0  # sigma; beyond, the noise model says no more
 
 
@@ -104,7 +104,7 @@ def _as_bright_as_here(found, value, on_source, limits):
     columns = found.shape[1]
     around = np.array([dy * columns + dx for dy in range(-2, 3) for dx in range(-2, 3)])
     place = found.index[chosen] + around[:, None]
-    at, there = _candidates_at(found, place)
+    at, there = candidates_at(found, place)
     usual = np.where(there & on_source[at] & (found.p[at] < threshold), value[at], 0)
     usual = np.maximum(usual, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -138,84 +138,17 @@ def _decided(found, seen, expected, threshold, rules):
         bright = source & sure & (excess > rules.unasked) & (found.flux > (1 + rules.contrast) * value)
         bright |= ~source & (excess > rules.unasked_on_blank)
         bright &= known & ~asked & ~seen.full
-        light = known & ~seen.full & ~_beside_full(found)
+        light = known & ~seen.full & ~beside_full(found)
         standing = light & (excess > _STANDING)
         more = np.where(light, more, np.nan)
+    stands = Excess(found, more, excess, source)
     doubtful = (flagged & source & (found.p < threshold)) | bright
-    doubtful[doubtful] = _like_a_source(found, more, source, np.flatnonzero(doubtful), rules)
+    doubtful[doubtful] = like_a_source(stands, np.flatnonzero(doubtful), rules)
     flagged &= ~doubtful
     bright &= ~doubtful
-    bright &= ~_moves(found, more, standing | bright, source, rules)
-    flagged &= ~_passes(found, more, flagged, (source, excess), (threshold, rules))
+    bright &= ~moves(stands, standing | bright, rules)
+    flagged &= ~passes(stands, flagged, threshold, rules)
     return replace(seen, flagged=flagged | bright)
-
-
-def _beside_full(found):
-    """Full wells and what touches them: charge bleeds otherwise each time, and stands out without a source."""
-    plane = np.zeros(found.shape, bool)
-    plane.ravel()[found.index[found.flux >= detect.SATURATION_LEVEL]] = True
-    return detect.dilate(plane, 1).ravel()[found.index]
-
-
-def _passes(found, more, flagged, seen, limits):
-    """Which flagged candidates may be of a source that stands in this exposure only, such as an asteroid.
-
-    Groups on blank sky that are bright and spread as a star is, of which the network takes no pixel for
-    a cosmic ray.
-    """
-    (source, excess), (threshold, rules) = seen, limits
-    label, peaks = _groups(found, more, flagged)
-    sure = np.zeros(peaks.size, bool)
-    sure[label[flagged & ((found.p > threshold) | source)]] = True
-    moving = ~sure & (excess[peaks] > rules.passing) & _like_a_source(found, more, source, peaks, rules, peak=True)
-    moving[0] = False
-    return moving[label]
-
-
-def _moves(found, more, standing, source, rules):
-    """Which candidates may be of a source that stands in this exposure only: groups spread as a star is.
-
-    Upon another source only large ones: there small ones are hard to tell from cosmic rays.
-    """
-    label, peaks = _groups(found, more, standing)
-    large = np.bincount(label, minlength=peaks.size) > rules.crowd
-    moving = (large | ~source[peaks]) & _like_a_source(found, more, source, peaks, rules, peak=True)
-    moving[0] = False
-    return moving[label]
-
-
-def _groups(found, more, chosen):
-    """Groups of candidates that touch.
-
-    Returns
-    -------
-    label : ndarray, (K,), int
-        0 for those not chosen.
-    peaks : ndarray
-        The candidate with the largest excess, for each label.
-    """
-    plane = np.zeros(found.shape, bool)
-    plane.ravel()[found.index[chosen]] = True
-    labels, count = saturation.groups(plane)
-    label = labels.ravel()[found.index]
-    order = np.argsort(np.nan_to_num(more, nan=-np.inf))
-    peaks = np.zeros(count + 1, int)
-    peaks[label[order]] = order
-    return label, peaks
-
-
-def _like_a_source(found, excess, source, chosen, rules, peak=False):
-    """Whether the excess of chosen candidates is spread as a star's is: on three sides, at its peak on all."""
-    columns = found.shape[1]
-    place = found.index[chosen] + np.array([[-columns], [-1], [1], [columns]])
-    at, there = _candidates_at(found, place)
-    beside = np.where(there, excess[at], np.nan)
-    if found.beside is not None:
-        # On blank sky nothing is expected of pixels that nobody was asked about.
-        beside = np.where(np.isnan(beside) & ~source[chosen], found.beside[:, chosen], beside)
-    beside = np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)
-    alike = beside[1] > rules.alike * excess[chosen]
-    return alike & (beside[0] > rules.least * excess[chosen]) if peak else alike
 
 
 def lone_events(found, saturated, evidence):
@@ -284,110 +217,16 @@ def _together(value, high, variance, usable):
             out += step * (np.where(weight[i] > 0, each[i] - each[i - 1], 0))
     middle = [np.where(total > 0, each, np.nan) for each in middle]
     # Where they disagree more than they should, the source changes.
-    off = np.where(weight > 0, np.abs(value - middle[0]), np.nan)
-    with warnings.catch_warnings(), np.errstate(divide="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # none of them is of use
-        scatter = np.nan_to_num(np.nanmedian(off, axis=0))
-        return *middle, np.maximum(1.5 / total, 2.2 * scatter**2 / np.maximum((weight > 0).sum(axis=0) - 1, 1))
+    off = np.sort(np.where(weight > 0, np.abs(value - middle[0]), np.inf), axis=0)
+    count = (weight > 0).sum(axis=0)
+    inner = [
+        np.take_along_axis(off, at[None], axis=0)[0] for at in (np.maximum(count - 1, 0) // 2, count // 2)
+    ]
+    scatter = np.where(count > 1, sum(inner) / 2, 0)
+    with np.errstate(divide="ignore"):
+        return *middle, np.maximum(1.5 / total, 2.2 * scatter**2 / np.maximum(count - 1, 1))
 
 
 def _logit(p):
     p = np.clip(p, 1e-4, 1 - 1e-4)
     return np.log(p / (1 - p))
-
-
-def decide(stored, saturated, found, verdict, parameters, rules=None):
-    """Return the reasons of a chip's pixels.
-
-    Parameters
-    ----------
-    stored : ndarray, (R, C), int16
-        10,000 times the probability.
-    saturated : tuple of two ndarray, (R, C), bool
-        Saturated pixels that a star may have filled, and those that a cosmic ray
-        filled in the eyes of this exposure, as of `saturation.guarded`.
-    found : lookup.Candidates
-    verdict : Verdict
-        On them.
-    parameters : Parameters
-        Of which threshold, grow and protect_saturated matter.
-    rules : Rules, optional
-
-    Returns
-    -------
-    ndarray, (R, C), uint8
-        As of `flags.decide`, and VETOED and ADDED.
-    """
-    rules = rules or Rules()
-    guarded, filled = saturated
-    single = flags.decide(stored, guarded, parameters, filled)
-    flagged = (single & (flags.FLAGGED | flags.GROWN)) == flags.FLAGGED
-    # Where the others know, they decide; beside a saturated star, whose charge does not bleed
-    # equally far each time, they may only spare, unless the network and all of them agree, or the
-    # excess is large and not where charge may have bled.
-    here = guarded.ravel()[found.index]
-    # Beside a trail of the others, whose end moves, the network's certainty counts for more.
-    free = verdict.usable & ~(verdict.full & (found.p >= detect.GUARD_PROBABILITY) & ~here)
-    if parameters.protect_saturated:
-        star = detect.dilate(guarded, detect.GUARD_SIDE // 2).ravel()[found.index]
-        star &= ~verdict.alone | (found.p < rules.candidate) | here
-        touching = detect.dilate(guarded, 1).ravel()[found.index]
-        star &= touching | ~verdict.flagged | (verdict.excess < rules.beside)
-        spared = found.index[free & star & ~verdict.flagged]
-        flagged.ravel()[spared] = False
-        free &= ~star
-    flagged.ravel()[found.index[free]] = verdict.flagged[free]
-    _grow_by_excess(flagged, found, verdict.excess > rules.grow, free & ~verdict.full)
-    near = detect.dilate(guarded, detect.GUARD_SIDE // 2).ravel()[found.index]
-    _grow_in_doubt(flagged, found, ~verdict.usable & ~near & (found.p > rules.candidate))
-    known = np.zeros(stored.shape, bool)
-    known.ravel()[found.index[verdict.usable]] = True
-    return _reasons(stored, guarded, flagged, known, parameters)
-
-
-def _reasons(stored, guarded, flagged, known, parameters):
-    """The plane of reasons of what is flagged, which `known` pixels the others decided on."""
-    above = flags.above_threshold(stored, parameters.threshold)
-    wanted = detect.dilate(flagged, parameters.grow)
-    if parameters.grow and parameters.protect_saturated:
-        sure = detect.GUARD_PROBABILITY * flags.STORED_UNIT
-        wanted = flagged | detect.protect_saturated(wanted, stored, guarded, sure)
-    plane = wanted.astype(np.uint8) * np.uint8(flags.FLAGGED)
-    plane[wanted & ~flagged] |= flags.GROWN
-    plane[flagged & known & ~above] |= flags.ADDED
-    plane[flagged & ~known & ~above] |= flags.FILLED
-    left = above & ~wanted
-    plane[left & known] |= flags.VETOED
-    plane[left & ~known] |= flags.SPARED
-    return plane
-
-
-def _grow_in_doubt(flagged, found, doubtful):
-    """Flag, in place, what the network suspects beside a brighter flag where no other exposure tells.
-
-    The shores of an event are less certain to the network than its middle; a star's middle is not its shore.
-    """
-    doubtful = np.flatnonzero(doubtful)
-    columns = found.shape[1]
-    around = np.array([dy * columns + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx])
-    at, there = _candidates_at(found, found.index[doubtful] + around[:, None])
-    brighter = there & flagged.ravel()[found.index[at]] & (found.flux[at] > found.flux[doubtful])
-    flagged.ravel()[found.index[doubtful[brighter.any(axis=0)]]] = True
-
-
-def _candidates_at(found, place):
-    """Which candidates are at places, and whether there is one."""
-    at = np.searchsorted(found.index, place).clip(0, max(found.index.size - 1, 0))
-    return at, found.index[at] == place
-
-
-def _grow_by_excess(flagged, found, stands_out, free, rounds=2):
-    """Flag the neighbours of flags that stand above what the others show, in place."""
-    flat = flagged.ravel()
-    left = np.flatnonzero(free & stands_out & ~flat[found.index])
-    for _ in range(rounds):
-        near = detect.dilate(flagged, 1).ravel()[found.index[left]]
-        if not near.any():
-            return
-        flat[found.index[left[near]]] = True
-        left = left[~near]

@@ -17,7 +17,7 @@ from ..pixels import cubic, filled, square
 from .mapping import ChipMap
 from .stars import Stars
 
-__all__ = ["Candidates", "Evidence", "Member", "Rules", "candidates", "look_up"]
+__all__ = ["Candidates", "Evidence", "Member", "candidates", "look_up"]
 
 _UNIT = np.float32(flags.STORED_UNIT)
 
@@ -59,77 +59,6 @@ class Member:
     def near_saturated(self):
         """Pixels within 7x7 of a saturated one, (R, C) bool."""
         return detect.dilate(self.saturated, detect.GUARD_SIDE // 2)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Numbers of the decision.
-
-    Attributes
-    ----------
-    candidate : float
-        Probability above which a pixel is looked up.
-    neighbour : float
-        Probability above which the neighbours are looked up too, if they stand
-        `neighbour_sigma` above the sky.
-    bright : float
-        Pixels so many sigma above the sky are looked up in any case, as are saturated ones.
-    flat, bend, slope : float
-        Errors of what is expected of a source: share of its value; of what cubic
-        and bilinear interpolation differ by; of the range of the 2x2 pixels,
-        that is the misalignment in pixels.
-    suspect, sure : float
-        Probability above which a place in another exposure may be, and certainly is,
-        a cosmic ray of that one.
-    source : float
-        Sigma above which the others show a source.
-    belief : float
-        Sigma that a unit of the logit of the probability is worth.
-    on_source, on_blank : float
-        What the sum must exceed.
-    unasked, contrast : float
-        Sigma, and share of the source's value, that a pixel on a source which the
-        network does not suspect must exceed.
-    crowd : int
-        Pixels of such a group; more are a source that changed.
-    alike : float
-        So is such a pixel if those around it exceed what is expected of them by more
-        than this share of the factor by which it does.
-    peak : float
-        What it must exceed, as a share of the source's value, at the peak of a source:
-        sharper there than interpolation between the pixels of another exposure tells.
-    passing : float
-        Sigma above which a group on blank sky may be a source that moves, if the network
-        takes none of its pixels for a cosmic ray.
-    beside : float
-        Sigma that flags near a saturated star must exceed if the network does not agree.
-    grow : float
-        Sigma at which neighbours of flagged pixels are flagged.
-    """
-
-    candidate: float = 0.05
-    neighbour: float = 0.1
-    neighbour_sigma: float = 3.0
-    bright: float = 8.0
-    flat: float = 0.005
-    bend: float = 1.0
-    sharp: float = 0.1
-    slope: float = 0.003
-    suspect: float = 0.3
-    sure: float = 0.9
-    source: float = 5.0
-    belief: float = 0.4
-    on_source: float = 1.0
-    on_blank: float = -0.7
-    unasked: float = 3.5
-    unasked_on_blank: float = 5.0
-    contrast: float = 0.03
-    crowd: int = 6
-    alike: float = 0.25
-    least: float = 0.1
-    passing: float = 12.0
-    beside: float = 3.0
-    grow: float = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +136,7 @@ def candidates(member, rules):
     Parameters
     ----------
     member : Member
-    rules : Rules
+    rules : rules.Rules
 
     Returns
     -------
@@ -236,7 +165,7 @@ def look_up(found, member, others, rules, shift=(0.0, 0.0)):
         The chip that they are of.
     others : iterable of Member
         The chips of one other exposure; one at a time is held.
-    rules : Rules
+    rules : rules.Rules
     shift : tuple of float
         Rows and columns by which its stars lie off their places.
 

@@ -14,8 +14,10 @@ import numpy as np
 from .. import detect, dq, exposure, flags, maskfile, pixels, process, rerun, results, saturation, saving
 from ..errors import ExposureError, StepError, told
 from ..task import Outcome
-from . import alignment, consensus, grouping, lookup, mapping
-from .stars import Stars, find_stars
+from . import alignment, consensus, decision, grouping, lookup, mapping
+from .rules import Rules
+from .starfit import find_stars
+from .stars import Stars
 
 __all__ = ["flag_group"]
 
@@ -60,10 +62,10 @@ class _Seat:
         bad |= ~np.isfinite(image)
         stored = np.zeros(frame.chip.shape, np.int16)
         stored.ravel()[frame.index] = frame.stored
+        levels = frame.sky, frame.noise
         return lookup.Member(
-            frame.wcs, frame.chip.exptime, image, stored, _saturated(bits, image), bad, frame.sky, frame.noise,
-            frame.stars,
-        )  # fmt: skip
+            frame.wcs, frame.chip.exptime, image, stored, _saturated(bits, image), bad, *levels, frame.stars
+        )
 
 
 def flag_group(group, stage=None):
@@ -166,7 +168,7 @@ def _key(seats):
 
 def _pairs(seats, stage):
     """How well each member shows the stars of each other one, by their numbers."""
-    rules, pairs = lookup.Rules(), {}
+    rules, pairs = Rules(), {}
     for i, seat in enumerate(seats):
         others = [j for j, other in enumerate(seats) if j != i and _may_ask(seat, other)]
         if not others:
@@ -182,7 +184,7 @@ def _pairs(seats, stage):
         for j in others:
             stage.check()
             corners = [_corners(frame) for frame in seat.frames.values()]
-            shift = alignment.shift(_stars(seat), _stars(seats[j]))
+            shift = alignment.measured_shift(_stars(seat), _stars(seats[j]))
             pairs[i, j] = alignment.alignment(bright, seats[j].chips_on(corners), rules, shift)
     return pairs
 
@@ -252,7 +254,7 @@ def _recorded(known, parameters, company):
 def _plane(seat, seats, usable, target):
     """The reasons of one chip."""
     chip, image, stored, saturated = target
-    frame, rules, parameters = seat.frames[chip.extver], lookup.Rules(), seat.task.parameters
+    frame, rules, parameters = seat.frames[chip.extver], Rules(), seat.task.parameters
     member = lookup.Member(
         frame.wcs, chip.exptime, _native(image), stored, saturated, _EMPTY, frame.sky, frame.noise
     )
@@ -270,7 +272,7 @@ def _plane(seat, seats, usable, target):
     if not evidence:
         return flags.decide(stored, guarded, parameters, filled)
     verdict = consensus.judge(found, frame.noise, evidence, parameters.threshold, rules)
-    return consensus.decide(stored, (guarded, filled), found, verdict, parameters, rules)
+    return decision.decide(stored, (guarded, filled), found, verdict, parameters, rules)
 
 
 def _told(faults, seats):

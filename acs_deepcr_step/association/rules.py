@@ -1,0 +1,74 @@
+"""The numbers that the decision on several exposures rests on; docs/consensus.md states the rules."""
+
+from dataclasses import dataclass
+
+__all__ = ["Rules"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers of the decision.
+
+    Attributes
+    ----------
+    candidate : float
+        Probability above which a pixel is looked up.
+    neighbour : float
+        Probability above which the neighbours are looked up too, if they stand
+        `neighbour_sigma` above the sky.
+    bright : float
+        Pixels so many sigma above the sky are looked up in any case, as are saturated ones.
+    flat, bend, slope, sharp : float
+        Errors of what is expected of a source: share of its value; of what cubic
+        and bilinear interpolation differ by; of the range of the 2x2 pixels,
+        that is the misalignment in pixels; of its highest pixel, where the stars
+        of the other exposure are too few to be modelled.
+    suspect, sure : float
+        Probability above which a place in another exposure may be, and certainly is,
+        a cosmic ray of that one.
+    source : float
+        Sigma above which the others show a source.
+    belief : float
+        Sigma that a unit of the logit of the probability is worth.
+    on_source, on_blank : float
+        What the sum must exceed.
+    unasked, unasked_on_blank, contrast : float
+        Sigma that a pixel which the network does not suspect must exceed on a source
+        and on blank sky, and share of the source's value.
+    alike, least : float
+        A source has so much of its excess on the second weakest side as well, and at
+        its peak so much on the weakest.
+    crowd : int
+        Pixels of a group that may be a cosmic ray upon a source, however it is spread.
+    passing : float
+        Sigma above which a group on blank sky may be a source that moves, if the network
+        takes none of its pixels for a cosmic ray.
+    beside : float
+        Sigma that flags near a saturated star must exceed if the network does not agree.
+    grow : float
+        Sigma at which neighbours of flagged pixels are flagged.
+    """
+
+    candidate: float = 0.05
+    neighbour: float = 0.1
+    neighbour_sigma: float = 3.0
+    bright: float = 8.0
+    flat: float = 0.005
+    bend: float = 1.0
+    slope: float = 0.003
+    sharp: float = 0.1
+    suspect: float = 0.3
+    sure: float = 0.9
+    source: float = 5.0
+    belief: float = 0.4
+    on_source: float = 1.0
+    on_blank: float = -0.7
+    unasked: float = 3.5
+    unasked_on_blank: float = 5.0
+    contrast: float = 0.03
+    alike: float = 0.25
+    least: float = 0.1
+    crowd: int = 6
+    passing: float = 12.0
+    beside: float = 3.0
+    grow: float = 2.0

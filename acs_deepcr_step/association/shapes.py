@@ -1,0 +1,112 @@
+"""How the excess of pixels is spread: as that of a source, or of a cosmic ray. Arrays only.
+
+A source that changed, or that stands in one exposure only, such as an asteroid, is as wide as
+the profile of a star; the track of a cosmic ray is not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import detect, saturation
+
+__all__ = ["Excess", "beside_full", "candidates_at", "like_a_source", "moves", "passes"]
+
+
+@dataclass(frozen=True, eq=False)
+class Excess:
+    """Candidates, and by how much they stand out.
+
+    Attributes
+    ----------
+    found : lookup.Candidates
+    more : ndarray, (K,)
+        Electrons above what is expected; nan where that is not known.
+    sigma : ndarray, (K,)
+        The same in sigma.
+    source : ndarray, (K,), bool
+        Where the others show a source.
+    """
+
+    found: object
+    more: np.ndarray
+    sigma: np.ndarray
+    source: np.ndarray
+
+
+def candidates_at(found, place):
+    """Return which candidates are at places (flat indices of any shape), and whether there is one."""
+    at = np.searchsorted(found.index, place).clip(0, max(found.index.size - 1, 0))
+    return at, found.index[at] == place
+
+
+def beside_full(found):
+    """Return which candidates are full wells or touch one: charge bleeds otherwise each time."""
+    plane = np.zeros(found.shape, bool)
+    plane.ravel()[found.index[found.flux >= detect.SATURATION_LEVEL]] = True
+    return detect.dilate(plane, 1).ravel()[found.index]
+
+
+def like_a_source(seen, chosen, rules, peak=False):
+    """Return whether the excess of chosen candidates is spread as a star's is.
+
+    Parameters
+    ----------
+    seen : Excess
+    chosen : ndarray of int
+    rules : rules.Rules
+    peak : bool
+        Whether they are peaks, on all four sides of which a star has light, and not on three at least.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    found, columns = seen.found, seen.found.shape[1]
+    at, there = candidates_at(found, found.index[chosen] + np.array([[-columns], [-1], [1], [columns]]))
+    beside = np.where(there, seen.more[at], np.nan)
+    if found.beside is not None:
+        # On blank sky nothing is expected of pixels that nobody was asked about.
+        beside = np.where(np.isnan(beside) & ~seen.source[chosen], found.beside[:, chosen], beside)
+    beside = np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)
+    alike = beside[1] > rules.alike * seen.more[chosen]
+    return alike & (beside[0] > rules.least * seen.more[chosen]) if peak else alike
+
+
+def passes(seen, flagged, threshold, rules):
+    """Return which flagged candidates may be of a source that stands in this exposure only.
+
+    Groups on blank sky that are bright and spread as a star is, of which the network takes no pixel
+    for a cosmic ray.
+    """
+    label, peaks = _groups(seen, flagged)
+    sure = np.zeros(peaks.size, bool)
+    sure[label[flagged & ((seen.found.p > threshold) | seen.source)]] = True
+    moving = ~sure & (seen.sigma[peaks] > rules.passing) & like_a_source(seen, peaks, rules, peak=True)
+    moving[0] = False
+    return moving[label]
+
+
+def moves(seen, standing, rules):
+    """Return which candidates may be of such a source though the network does not suspect them.
+
+    Groups that are spread as a star is; upon another source only large ones, since small ones are
+    hard to tell from cosmic rays there.
+    """
+    label, peaks = _groups(seen, standing)
+    large = np.bincount(label, minlength=peaks.size) > rules.crowd
+    moving = (large | ~seen.source[peaks]) & like_a_source(seen, peaks, rules, peak=True)
+    moving[0] = False
+    return moving[label]
+
+
+def _groups(seen, chosen):
+    """Number the groups of chosen candidates that touch, from 1 (0: not chosen), and name their peaks."""
+    plane = np.zeros(seen.found.shape, bool)
+    plane.ravel()[seen.found.index[chosen]] = True
+    labels, count = saturation.groups(plane)
+    label = labels.ravel()[seen.found.index]
+    order = np.argsort(np.nan_to_num(seen.more, nan=-np.inf))
+    peaks = np.zeros(count + 1, int)
+    peaks[label[order]] = order
+    return label, peaks
