@@ -291,3 +291,34 @@ def test_chips_without_common_sky_have_no_map():
     assert not way.overlaps and np.isnan(way(np.array([5.0]), np.array([5.0]))).all()
     corners = [mapping.footprint(p.wcs(window), window.shape) for p in (one, other)]
     assert not mapping.overlap(*corners) and mapping.overlap(corners[0], corners[0])
+
+
+def test_sharp_pixel_on_blank_sky_is_flagged_though_the_network_misses_it():
+    target = hit(member(1, stars()), {(80, 60): (120, 0.001), (80, 61): (90, 0.001)})
+    assert (plane(target, member(2, stars(), dx=1.5))[80, 60:62] == flags.FLAGGED | flags.ADDED).all()
+
+
+@pytest.mark.parametrize("peak", [120, 400, 3000])
+def test_source_that_stands_in_one_exposure_only_is_left_alone(peak):
+    target = member(1, [(*STAR, peak), *stars()])
+    others = member(2, stars(), dx=1.5), member(3, stars(), dy=2.5)
+    assert not (plane(target, *others)[78:83, 58:63] & flags.FLAGGED).any()
+
+
+def test_shore_of_an_event_is_flagged_where_no_other_exposure_tells():
+    charges = {(80, 60): (5000, 0.99), (80, 61): (800, 0.2), (80, 59): (9000, 0.2)}
+    other = member(2, stars(), dx=1.5)
+    bad = np.zeros(SHAPE, bool)
+    bad[74:88, 54:70] = True
+    result = plane(hit(member(1, stars()), charges), replace(other, bad=bad))
+    assert result[80, 60] & flags.FLAGGED and result[80, 61] & flags.FLAGGED
+    assert not result[80, 59] & flags.FLAGGED  # brighter: not its shore
+
+
+def test_charge_at_the_edge_of_a_whole_chip_is_a_cosmic_rays():
+    image = np.random.default_rng(1).normal(50, 8, (2048, 60))
+    image[:5, 30] = 80_000
+    saturated = image > 70_000
+    assert np.array_equal(saturation.without_halo(image, saturated, 50.0, 8.0), saturated)
+    # The rows beyond the edge of a subarray may hold a star.
+    assert not saturation.without_halo(image[:512], saturated[:512], 50.0, 8.0).any()
