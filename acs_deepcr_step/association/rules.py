@@ -35,9 +35,10 @@ class Rules:
     unasked, unasked_on_blank, contrast : float
         Sigma that a pixel which the network does not suspect must exceed on a source
         and on blank sky, and share of the source's value.
-    alike, least : float
-        A source has so much of its excess on the second weakest side as well, and at
-        its peak so much on the weakest.
+    alike : float
+        A pixel of a source has so much of its excess on the second weakest side as well.
+    at_peak : tuple of float
+        The peak of a source has so much of it on the weakest side, and on the second weakest.
     crowd : int
         Pixels of a group that may be a cosmic ray upon a source, however it is spread.
     passing : float
@@ -67,7 +68,7 @@ class Rules:
     unasked_on_blank: float = 5.0
     contrast: float = 0.03
     alike: float = 0.25
-    least: float = 0.1
+    at_peak: tuple[float, float] = (0.05, 0.15)
     crowd: int = 6
     passing: float = 12.0
     beside: float = 3.0

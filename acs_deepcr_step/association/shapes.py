@@ -69,8 +69,10 @@ def like_a_source(seen, chosen, rules, peak=False):
         # On blank sky nothing is expected of pixels that nobody was asked about.
         beside = np.where(np.isnan(beside) & ~seen.source[chosen], found.beside[:, chosen], beside)
     beside = np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)
-    alike = beside[1] > rules.alike * seen.more[chosen]
-    return alike & (beside[0] > rules.least * seen.more[chosen]) if peak else alike
+    if not peak:
+        return beside[1] > rules.alike * seen.more[chosen]
+    sides = [share * seen.more[chosen] for share in rules.at_peak]
+    return (beside[0] > sides[0]) & (beside[1] > sides[1])
 
 
 def passes(seen, flagged, threshold, rules):
