@@ -151,6 +151,18 @@ def test_misaligned_exposure_falls_back_to_its_own_decision(three):
     assert not np.array_equal(masks(*three[1:]), before)
 
 
+def test_small_misalignment_is_allowed_for_and_told(three):
+    flag(*three)
+    aligned = masks(*three)
+    shifted(three[0], 0.6)
+    with pytest.warns(StepWarning, match="does not lie where its WCS says.*TweakReg") as caught:
+        table = flag(*three)
+    assert list(table["nexp"]) == [3, 3, 3] and not any(table["note"])
+    assert "0.6" in str(caught[0].message)
+    found = masks(*three)
+    assert (found & aligned).sum() > 0.97 * aligned.sum() and found.sum() < 1.03 * aligned.sum()
+
+
 def test_consensus_yes_is_refused_for_one_exposure(three, refused):
     for path in three[1:]:
         path.unlink()

@@ -7,6 +7,7 @@ probabilities that are not near zero stay.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from .stars import Stars
 
 __all__ = ["flag_group"]
 
+_BLURRED = 0.2  # pixels of misalignment that a product shows
 _KEPT = 0.01  # probabilities below are as good as none, for what a member says of others
 
 
@@ -241,6 +243,7 @@ def _flag_member(number, seats, pairs, key, stage):
         if not task.parameters.mask_file:
             task.store_path.unlink(missing_ok=True)
     outcome.warnings.extend(_misalignments(seat, seats, faults))
+    outcome.warnings.extend(_shifts(seat, seats, usable))
     return outcome
 
 
@@ -288,6 +291,20 @@ def _misalignments(seat, seats, faults):
     return [
         f"{seat.exposure.path.name} is decided on without exposures that its WCS does not fit "
         f"({_told(bad, seats)}): align them (TweakReg), then run the step again."
+    ]
+
+
+def _shifts(seat, seats, usable):
+    """Warnings of members that could be used, but lie off all the same."""
+    off = {j: math.hypot(*pair.shift) for j, pair in usable.items()}
+    off = {j: pixels for j, pixels in off.items() if pixels > _BLURRED}
+    if not off:
+        return []
+    told = ", ".join(f"{seats[j].exposure.rootname} {pixels:.2f}" for j, pixels in off.items())
+    return [
+        f"{seat.exposure.path.name} does not lie where its WCS says: stars of other exposures are off by "
+        f"(pixels) {told}. The flags allow for it, AstroDrizzle will not: align them (TweakReg) before you "
+        "drizzle."
     ]
 
 
