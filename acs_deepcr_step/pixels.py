@@ -69,16 +69,17 @@ def filled(image, unusable):
     unusable : ndarray, (R, C), bool
         Where none of the eight around can be used either, 0 stands.
     """
-    rows, columns = image.shape
-    y, x = np.nonzero(unusable)
-    total, count = np.zeros(y.size, np.float32), np.zeros(y.size, np.float32)
+    index = np.flatnonzero(unusable)
+    values, fine = image.reshape(-1), ~unusable.reshape(-1)
+    total, count = np.zeros(index.size, np.float32), np.zeros(index.size, np.float32)
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            at = (y + dy).clip(0, rows - 1), (x + dx).clip(0, columns - 1)
-            fine = ~unusable[at]
-            total += np.where(fine, image[at], 0)
-            count += fine
-    image[y, x] = total / np.maximum(count, 1)
+            # At an edge this may be a pixel of another row; there no 4x4 pixels are asked for.
+            at = (index + dy * image.shape[1] + dx).clip(0, values.size - 1)
+            usable = fine[at]
+            total += np.where(usable, values[at], 0)
+            count += usable
+    values[index] = total / np.maximum(count, 1)
 
 
 def cubic(image, corner, offset):

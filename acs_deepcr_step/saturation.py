@@ -53,7 +53,7 @@ def without_halo(image, saturated, sky, noise):
     -------
     ndarray, (R, C), bool
         Those of `saturated` that a cosmic ray filled. In doubt a group is left
-        out: at the first and last row, or where another group lies along its
+        out: at the first and last row of a subarray, or where another group lies along its
         columns, since that may be a star whose charge bled here.
     """
     lone = np.zeros(saturated.shape, bool)

@@ -180,6 +180,8 @@ def look_up(found, member, others, rules, shift=(0.0, 0.0)):
         way = ChipMap(member.wcs, found.shape, other.wcs, other.image.shape)
         y, x = way(*found.places)
         where, corner, offset = square(y + shift[0], x + shift[1], other)
+        if not where.size:
+            continue
         rest, light = _without_stars(found, member, other, shift, rules.suspect)
         scale = np.float32(member.exptime / other.exptime)
         seen = _seen(other, rest, (corner, offset, light[where]), scale, rules)
