@@ -152,6 +152,15 @@ def test_stars_that_do_not_agree_give_no_shift():
     assert alignment.measured_shift(frames(exposure(1, field(3))), frames(exposure(2, field(8)))) == (0, 0)
 
 
+def test_large_misalignment_is_a_fault():
+    stars = field(low=1e4)
+    one, other = exposure(1, stars), exposure(2, stars, dx=3.2, dy=-1.6, claimed=(2.3, -1.6))
+    found, peak = alignment.bright_pixels(one)
+    shift = alignment.measured_shift(frames(one), frames(other))
+    result = alignment.alignment([(one, found, peak)], [other], RULES, shift)
+    assert not result.usable and "off by 0.9" in result.fault
+
+
 def test_measured_misalignment_is_allowed_for():
     stars = field(low=1e4)
     one, other = exposure(1, stars), exposure(2, stars, dx=2.6, dy=-1.4, claimed=(2.3, -1.6))

@@ -1,5 +1,6 @@
 """Whether the WCS of two exposures agree, by the stars that both must show. Arrays only."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ _SCATTER = 1.25
 _STEEP = 50.0  # sigma for each pixel of misalignment
 _UNSEEN = 0.02  # pixels of it, where no pixel is steep enough to tell
 _FARTHEST = 1.2  # pixels from its place at which a star is looked for
+_LARGEST_SHIFT = 0.7  # pixels; beyond, the product is spoilt in any case, and has to be aligned
 _AGREE = 0.2  # pixels, scatter of the shifts of stars
 
 
@@ -50,7 +52,8 @@ class Alignment:
     @property
     def usable(self):
         """Whether the other exposure can be asked."""
-        return self.enough and self.found >= _FOUND * self.stars and self.slope == self.slope
+        close = math.hypot(*self.shift) <= _LARGEST_SHIFT
+        return self.enough and close and self.found >= _FOUND * self.stars and self.slope == self.slope
 
     @property
     def fault(self):
@@ -59,6 +62,8 @@ class Alignment:
             return ""
         if not self.enough:
             return f"too few stars ({self.stars}) to check the alignment"
+        if math.hypot(*self.shift) > _LARGEST_SHIFT:
+            return f"misaligned: its stars are off by {math.hypot(*self.shift):.2f} pixels"
         return f"misaligned: {self.found} of {self.stars} stars found"
 
 
