@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import saturation
 from .rules import Rules
-from .shapes import Excess, beside_full, candidates_at, like_a_source, moves, passes
+from .shapes import Excess, beside_full, candidates_at, like_a_source, passes, standing_groups
 
 __all__ = ["Verdict", "judge", "lone_events"]
 
@@ -143,10 +143,11 @@ def _decided(found, seen, expected, threshold, rules):
         more = np.where(light, more, np.nan)
     stands = Excess(found, more, excess, source)
     doubtful = (flagged & source & (found.p < threshold)) | bright
+    spread, moving = standing_groups(stands, standing | doubtful, rules)
+    doubtful &= spread
     doubtful[doubtful] = like_a_source(stands, np.flatnonzero(doubtful), rules)
     flagged &= ~doubtful
-    bright &= ~doubtful
-    bright &= ~moves(stands, standing | bright, rules)
+    bright &= ~doubtful & ~moving
     flagged &= ~passes(stands, flagged, threshold, rules)
     return replace(seen, flagged=flagged | bright)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import detect, saturation
 
-__all__ = ["Excess", "beside_full", "candidates_at", "like_a_source", "moves", "passes"]
+__all__ = ["Excess", "beside_full", "candidates_at", "like_a_source", "passes", "standing_groups"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,17 +89,28 @@ def passes(seen, flagged, threshold, rules):
     return moving[label]
 
 
-def moves(seen, standing, rules):
-    """Return which candidates may be of such a source though the network does not suspect them.
+def standing_groups(seen, standing, rules):
+    """Tell sources from tracks among what stands out, whether the network suspects it or not.
 
-    Groups that are spread as a star is; upon another source only large ones, since small ones are
-    hard to tell from cosmic rays there.
+    Parameters
+    ----------
+    seen : Excess
+    standing : ndarray, (K,), bool
+    rules : rules.Rules
+
+    Returns
+    -------
+    spread : ndarray, (K,), bool
+        Candidates in groups whose peak is spread as a star's is.
+    moves : ndarray, (K,), bool
+        Those of them that may be of a source that stands in this exposure only: upon another source
+        only large groups, since small ones are hard to tell from cosmic rays there.
     """
     label, peaks = _groups(seen, standing)
     large = np.bincount(label, minlength=peaks.size) > rules.crowd
-    moving = (large | ~seen.source[peaks]) & like_a_source(seen, peaks, rules, peak=True)
-    moving[0] = False
-    return moving[label]
+    spread = like_a_source(seen, peaks, rules, peak=True)
+    spread[0] = False
+    return spread[label], (spread & (large | ~seen.source[peaks]))[label]
 
 
 def _groups(seen, chosen):
