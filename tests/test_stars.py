@@ -92,6 +92,20 @@ def test_wings_of_a_saturated_star_are_modelled():
     assert found.peak[k] == pytest.approx(2e6 * CENTRE, rel=0.2)
 
 
+def test_saturated_pixels_without_wings_are_no_star():
+    one = exposure(1, field(number=20))
+    image, saturated = one.image.copy(), one.saturated.copy()
+    y, x = next(
+        (y, x)
+        for y in range(20, 140, 5)
+        for x in range(20, 140, 5)
+        if image[y - 8 : y + 9, x - 8 : x + 9].max() < 500
+    )
+    image[y, x : x + 2], saturated[y, x : x + 2] = 80_000, True
+    found = measured(replace(one, image=image, saturated=saturated))
+    assert found.y.size == one.stars.y.size and np.hypot(found.y - y, found.x - x).min() > 4
+
+
 def test_taking_stars_out_leaves_the_rest():
     one = exposure(1, field())
     left = one.image - np.float32(SKY)

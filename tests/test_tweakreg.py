@@ -51,7 +51,7 @@ def exposures(tmp_path_factory):
 def flagged_run(exposures, tmp_path_factory):
     """Flagged with grow=1, aligned with `tweakreg_kwargs`."""
     files = copies(exposures, tmp_path_factory.mktemp("flagged") / "work")
-    flag(*files, grow=1)
+    flag(*files, grow=1, consensus="no")
     return aligned(files, **tweakreg_kwargs(threshold=THRESHOLD))
 
 
@@ -122,7 +122,7 @@ def test_alignment_on_flagged_exposures_finds_the_pointing_error(exposures, flag
 
 def test_recipe_grow_1_tweakreg_grow_0_astrodrizzle(exposures, tmp_path, monkeypatch):
     files = copies(exposures, tmp_path / "recipe")
-    grown = flag(*files, grow=1)
+    grown = flag(*files, grow=1, consensus="no")
     align(files, **tweakreg_kwargs(threshold=THRESHOLD))
     before = [_headers(path) for path in files]
     # The headers changed, the pixels did not: the stored probabilities serve, and the network rests.

@@ -165,6 +165,8 @@ def _placed(stars, rest, good, noise):
 
 def _fitted(stars, rest, good, noise, window=_CORE):
     """Places and peaks by some steps of least squares (Gauss-Newton)."""
+    if not stars.y.size:
+        return stars.y, stars.x, stars.peak
     at, inside, dy, dx = windows(stars.y, stars.x, window.half, rest.shape)
     usable = inside & good.ravel()[at]
     y, x, peak, rise = np.zeros(stars.y.size), np.zeros(stars.y.size), stars.peak, np.zeros(stars.y.size)
