@@ -22,7 +22,7 @@ GROWN = 4  # flagged only because it is a neighbour of a flagged pixel (grow)
 SPARED = 8  # above the threshold, but not flagged: beside a saturated pixel
 VETOED = 16  # above the threshold, but not flagged: other exposures show a source there
 ADDED = 32  # below the threshold, but flagged: other exposures do not show it
-FILLED = 64  # below the threshold, but flagged: a cosmic ray filled these pixels
+FILLED = 64  # below the threshold, but flagged: of a cosmic ray that filled pixels, or the shore of one
 PREVIOUS = 128  # flagged by the run before this one, with the bit that the mask file names
 
 # Probabilities are decided on as they are stored, so that a run which reuses

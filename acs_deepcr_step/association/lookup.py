@@ -1,10 +1,9 @@
-"""What several exposures of one field say together. Arrays and WCS only.
+"""What another exposure shows at the pixels in doubt. Arrays and WCS only.
 
 The network sees a single exposure. The others of the same field, with cosmic rays
 of their own, tell whether a source is at a place. So the pixels in doubt
-(`candidates`) are looked up in each other exposure (`look_up`); `decide` flags
-what the others do not show and spares what they do. Where none of them is of use,
-the decision of the single exposure stands. docs/consensus.md states the rules.
+(`candidates`) are looked up in each other exposure (`look_up`), the stars of which
+are taken out before it is interpolated.
 """
 
 from dataclasses import dataclass, field, fields
