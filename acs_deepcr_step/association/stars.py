@@ -40,9 +40,9 @@ class Stars:
         return self.y, self.x, self.peak, self.reach
 
     @classmethod
-    def none(cls, profile=None):
+    def none(cls):
         """Return no stars."""
-        return cls(*np.zeros((3, 0)), np.zeros(0, int), gaussian() if profile is None else profile)
+        return cls(*np.zeros((3, 0)), np.zeros(0, int), gaussian())
 
     def through(self, way):
         """Follow the stars to another chip.

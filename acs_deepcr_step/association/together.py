@@ -60,8 +60,7 @@ class _Seat:
         raw = exposure.read_raw(self.exposure, frame.chip)
         image = _native(exposure.image_in_electrons(frame.chip, raw))
         bits = exposure.read_dq(self.exposure, frame.chip)
-        bad = (bits & dq.NO_IMAGE) != 0
-        bad |= ~np.isfinite(image)
+        bad = _bad(bits, image)
         stored = np.zeros(frame.chip.shape, np.int16)
         stored.ravel()[frame.index] = frame.stored
         levels = frame.sky, frame.noise
@@ -124,8 +123,7 @@ def _seat(task):
         sky, noise = pixels.levels(image)
         stored = mask.chip(chip.extver).stored
         bits = exposure.read_dq(current, chip)
-        bad = ((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image)
-        its = find_stars(image, sky, noise, stored, _saturated(bits, image), bad)
+        its = find_stars(image, sky, noise, stored, _saturated(bits, image), _bad(bits, image))
         stored = stored.ravel()
         index = np.flatnonzero(stored > _KEPT * flags.STORED_UNIT)
         frames[chip.extver] = _Frame(
@@ -310,6 +308,10 @@ def _shifts(seat, seats, usable):
 
 def _saturated(bits, image):
     return exposure.is_saturated(bits) | (image > detect.SATURATION_LEVEL)
+
+
+def _bad(bits, image):
+    return ((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image)
 
 
 def _native(image):
