@@ -74,6 +74,7 @@ def decide(stored, saturated, parameters, filled=None):
     flagged = above
     if parameters.protect_saturated:
         flagged = detect.protect_saturated(above, stored, saturated, sure)
+        flagged = saturation.without_shores(flagged, saturated)
     if filled is not None:
         flagged = flagged | filled
     wanted = detect.dilate(flagged, parameters.grow)

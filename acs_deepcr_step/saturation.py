@@ -98,6 +98,29 @@ def guarded(image, saturated, probability, threshold):
     return saturated & ~lone, _with_edges(_likely(lone, probability, threshold), image, sky, noise)
 
 
+def without_shores(flagged, guarded):
+    """Unflag the shores of saturated stars: charge does not bleed equally far each time.
+
+    Parameters
+    ----------
+    flagged : ndarray, (R, C), bool
+    guarded : ndarray, (R, C), bool
+        Saturated pixels that a star may have filled.
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+        The flags but for groups of which every pixel is, or touches, a guarded one; the
+        track of a cosmic ray mostly reaches farther.
+    """
+    if not guarded.any():
+        return flagged
+    labels, count = groups(flagged)
+    farther = np.zeros(count + 1, bool)
+    farther[labels[flagged & ~ndimage.binary_dilation(guarded, _EIGHT)]] = True
+    return farther[labels]
+
+
 def _likely(lone, probability, threshold):
     """Of lone groups those of which the network takes most for a cosmic ray: not a bad column, say."""
     labels, count = groups(lone)

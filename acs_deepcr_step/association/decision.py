@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import detect, flags
+from .. import detect, flags, saturation
 from .rules import Rules
 from .shapes import candidates_at
 
@@ -41,6 +41,7 @@ def decide(stored, saturated, found, verdict, parameters, rules=None):
     here = guarded.ravel()[found.index]
     # Beside a trail of the others, whose end moves, the network's certainty counts for more.
     free = verdict.usable & ~(verdict.full & (found.p >= detect.GUARD_PROBABILITY) & ~here)
+    enough = np.where(free & ~verdict.full, rules.grow, np.inf)
     if parameters.protect_saturated:
         star = detect.dilate(guarded, detect.GUARD_SIDE // 2).ravel()[found.index]
         star &= ~verdict.alone | (found.p < rules.candidate) | here
@@ -48,9 +49,12 @@ def decide(stored, saturated, found, verdict, parameters, rules=None):
         star &= touching | ~verdict.flagged | (verdict.excess < rules.beside)
         spared = found.index[free & star & ~verdict.flagged]
         flagged.ravel()[spared] = False
+        enough[star] = np.where(touching[star], np.inf, np.maximum(enough[star], rules.beside))
         free &= ~star
     flagged.ravel()[found.index[free]] = verdict.flagged[free]
-    _grow_by_excess(flagged, found, verdict.excess > rules.grow, free & ~verdict.full)
+    if parameters.protect_saturated:
+        flagged = saturation.without_shores(flagged, guarded)
+    _grow_by_excess(flagged, found, verdict.excess > enough)
     near = detect.dilate(guarded, detect.GUARD_SIDE // 2).ravel()[found.index]
     _grow_in_doubt(flagged, found, ~verdict.usable & ~near & (found.p > rules.candidate))
     known = np.zeros(stored.shape, bool)
@@ -88,10 +92,10 @@ def _grow_in_doubt(flagged, found, doubtful):
     flagged.ravel()[found.index[doubtful[brighter.any(axis=0)]]] = True
 
 
-def _grow_by_excess(flagged, found, stands_out, free, rounds=2):
+def _grow_by_excess(flagged, found, stands_out, rounds=2):
     """Flag the neighbours of flags that stand above what the others show, in place."""
     flat = flagged.ravel()
-    left = np.flatnonzero(free & stands_out & ~flat[found.index])
+    left = np.flatnonzero(stands_out & ~flat[found.index])
     for _ in range(rounds):
         near = detect.dilate(flagged, 1).ravel()[found.index[left]]
         if not near.any():
