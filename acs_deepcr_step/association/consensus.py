@@ -135,7 +135,7 @@ def _decided(found, seen, expected, threshold, rules):
         total -= np.where(source, rules.on_source, rules.on_blank)
         asked = found.p > rules.candidate
         flagged = known & asked & (total > 0) & ~seen.full
-        bright = source & sure & (excess > rules.unasked) & (found.flux > (1 + rules.contrast) * value)
+        bright = source & sure & (total > rules.unasked) & (found.flux > (1 + rules.contrast) * value)
         bright |= ~source & (excess > rules.unasked_on_blank)
         bright &= known & ~asked & ~seen.full
         light = known & ~seen.full & ~beside_full(found)

@@ -33,8 +33,8 @@ class Rules:
     on_source, on_blank : float
         What the sum must exceed.
     unasked, unasked_on_blank, contrast : float
-        Sigma that a pixel which the network does not suspect must exceed on a source
-        and on blank sky, and share of the source's value.
+        For a pixel that the network does not suspect: by what the sum must exceed `on_source`,
+        sigma that it must exceed on blank sky, and share of the source's value.
     alike : float
         A pixel of a source has so much of its excess on the second weakest side as well.
     at_peak : tuple of float
@@ -64,7 +64,7 @@ class Rules:
     belief: float = 0.4
     on_source: float = 1.0
     on_blank: float = -0.7
-    unasked: float = 3.5
+    unasked: float = 1.3
     unasked_on_blank: float = 5.0
     contrast: float = 0.03
     alike: float = 0.25
