@@ -9,9 +9,9 @@ stands there in another exposure.
 import numpy as np
 from scipy import ndimage
 
-from . import pixels
+from . import detect, pixels
 
-__all__ = ["groups", "guarded", "without_halo"]
+__all__ = ["groups", "guarded", "without_halo", "without_shores"]
 
 _EIGHT = np.ones((3, 3), bool)
 _INNER, _OUTER = 4, 6  # pixels from the group: beyond its edge, within a star's halo
@@ -110,22 +110,44 @@ def without_shores(flagged, guarded):
     Returns
     -------
     ndarray, (R, C), bool
-        The flags but for groups of which every pixel is, or touches, a guarded one; the
-        track of a cosmic ray mostly reaches farther.
+        The flags but for groups of which every pixel is, or touches, a guarded one: the track of
+        a cosmic ray mostly reaches farther. Saturated pixels that are all flagged are no star's.
     """
-    if not guarded.any():
+    # A well of which every pixel is flagged is no star's.
+    seen = guarded & ~flagged
+    if not seen.any():
         return flagged
-    labels, count = groups(flagged)
-    farther = np.zeros(count + 1, bool)
-    farther[labels[flagged & ~ndimage.binary_dilation(guarded, _EIGHT)]] = True
-    return farther[labels]
+    of_star = seen | _touching(seen, guarded & flagged)
+    near = detect.dilate(of_star, 1)
+    beyond = flagged & ~near
+    return beyond | _touching(beyond, flagged & near)
+
+
+def _touching(seeds, pixels):
+    """Those of some pixels that touch seeds, by way of each other too; planes (R, C) of bool.
+
+    They are few, so this takes less time than to number the groups of the whole plane.
+    """
+    reached, found = seeds.copy(), np.zeros(seeds.shape, bool)
+    rows, columns = np.nonzero(pixels)
+    while rows.size:
+        near = np.zeros(rows.size, bool)
+        for dy in (-1, 0, 1):
+            for dx in (-1, 0, 1):
+                y, x = (rows + dy).clip(0, seeds.shape[0] - 1), (columns + dx).clip(0, seeds.shape[1] - 1)
+                near |= reached[y, x]
+        if not near.any():
+            break
+        reached[rows[near], columns[near]] = found[rows[near], columns[near]] = True
+        rows, columns = rows[~near], columns[~near]
+    return found
 
 
 def _likely(lone, probability, threshold):
     """Of lone groups those of which the network takes most for a cosmic ray: not a bad column, say."""
-    labels, count = groups(lone)
-    if not count:
+    if not lone.any():
         return lone
+    labels, count = groups(lone)
     middle = ndimage.median(probability, labels, np.arange(1, count + 1))
     return np.concatenate([[False], middle >= threshold])[labels]
 

@@ -177,7 +177,9 @@ def lone_events(found, saturated, evidence):
         with np.errstate(invalid="ignore"):
             star[label[seen & (one.near | (one.high > _STAR_SHARE * found.flux))]] = True
     known[0] = star[0] = False
-    return (known & ~star)[labels], star[labels]
+    planes = np.zeros((2, saturated.size), bool)
+    planes[:, found.index] = (known & ~star)[label], star[label]
+    return planes.reshape(2, *saturated.shape)
 
 
 def _suspect(flux, usable, high, variance, p, saturated, rules):

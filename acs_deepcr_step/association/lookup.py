@@ -226,7 +226,9 @@ def _seen(other, rest, places, scale, rules):
     if curves.size:
         curved, good = cubic(rest, corner[curves], offset[:, curves])
         curves, curved = curves[good], curved[good]
-        bend[curves] = np.abs(curved - value[curves])
+        # Where stars are modelled badly, as two that nearly touch, both may be wrong alike.
+        least = rules.rough * np.ptp(smooth[:, curves], axis=0)
+        bend[curves] = np.maximum(np.abs(curved - value[curves]), least)
         value[curves] = curved
     value += light
     poisson = np.maximum(value, 0) * 0.5

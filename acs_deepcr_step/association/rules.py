@@ -18,9 +18,10 @@ class Rules:
         `neighbour_sigma` above the sky.
     bright : float
         Pixels so many sigma above the sky are looked up in any case, as are saturated ones.
-    flat, bend, slope, sharp : float
+    flat, bend, rough, slope, sharp : float
         Errors of what is expected of a source: share of its value; of what cubic
-        and bilinear interpolation differ by; of the range of the 2x2 pixels,
+        and bilinear interpolation differ by, which is at least a share of the range of
+        what is left in the 2x2 pixels without stars; of the range of the 2x2 pixels,
         that is the misalignment in pixels; of its highest pixel, where the stars
         of the other exposure are too few to be modelled.
     suspect, sure : float
@@ -56,6 +57,7 @@ class Rules:
     bright: float = 8.0
     flat: float = 0.005
     bend: float = 1.0
+    rough: float = 0.05
     slope: float = 0.003
     sharp: float = 0.1
     suspect: float = 0.3

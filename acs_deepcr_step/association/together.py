@@ -222,12 +222,11 @@ def _flag_member(number, seats, pairs, key, stage):
     with saving.locked(task.target, stage.stop.is_set):
         current = process.current_state(task)
         known = maskfile.read(task.store_path)
+        there = known if task.store_path == task.mask_path else process.known_mask(task)
         members = (seat.exposure.rootname, *names) if names else ()
         company = results.Company(members, key, _told(faults, seats))
         network = (known.model_hash, known.precision)
-        if task.parameters.rerun == "skip" and rerun.is_up_to_date(
-            task, process.known_mask(task), network, outcome, key
-        ):
+        if task.parameters.rerun == "skip" and rerun.is_up_to_date(task, there, network, outcome, key):
             return outcome
 
         def judge(chip, image, _digest):
