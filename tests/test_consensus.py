@@ -10,6 +10,7 @@ from astropy.wcs import WCS
 from acs_deepcr_step import flags, saturation
 from acs_deepcr_step.association import alignment, consensus, decision, lookup, mapping
 from acs_deepcr_step.association.rules import Rules
+from acs_deepcr_step.association.starfit import find_stars
 from acs_deepcr_step.simulate import wcs as sim
 
 SHAPE, SKY, NOISE = (160, 160), 50.0, 8.0
@@ -59,6 +60,12 @@ def hit(one, charges):
         image[row, column] += electrons
         stored[row, column] = round(10_000 * p)
     return replace(one, image=image, stored=stored, saturated=one.saturated | (image > 70_000))
+
+
+def with_stars(one):
+    """The member with its stars measured."""
+    found = find_stars(one.image, SKY, NOISE, one.stored, one.saturated, one.bad)
+    return replace(one, stars=found)
 
 
 def plane(target, *others, parameters=PARAMETERS):
@@ -191,6 +198,48 @@ def test_sure_pixel_beside_a_trail_of_the_other_exposure_keeps_its_flag():
     target = hit(target, {(row, 60): (75_000, 0.5) for row in range(70, 94)})
     other = hit(member(2, sources), {(row, 60): (75_000, 0.5) for row in range(70, 97)})
     assert (plane(target, other)[96:98, 60] & flags.FLAGGED).all()
+
+
+def test_end_of_a_trail_that_reaches_farther_here_is_not_flagged():
+    sources = [(*STAR, 2000), *stars()]
+    here, there = ({(row, 60): (75_000, 0.5) for row in range(70, end)} for end in (96, 94))
+    ends = {(95, 60): (75_000, 0.97), (96, 60): (30_000, 0.95)}
+    result = plane(hit(member(1, sources), here | ends), hit(member(2, sources), there))
+    assert not (result[90:100, 58:63] & flags.FLAGGED).any()
+    # A track that goes on is not the end of a trail.
+    track = {(96 + i, 60 + i): (9000, 0.95) for i in range(4)}
+    result = plane(hit(member(1, sources), here | ends | track), hit(member(2, sources), there))
+    assert all(result[place] & flags.FLAGGED for place in track)
+
+
+def test_what_stands_out_beside_a_flag_near_a_saturated_star_is_flagged_unless_it_touches_it():
+    shape = (21, 21)
+    places = np.ravel_multi_index(([10, 10, 11], [11, 12, 12]), shape)
+    found = lookup.Candidates(places, np.array([9000.0, 5000, 900]), np.full(3, 0.01), shape)
+    excess, no = np.array([9.0, 8, 3.5]), np.zeros(3, bool)
+    verdict = consensus.Verdict(~no, np.array([False, True, False]), excess, no, no)
+    well = np.zeros(shape, bool)
+    well[10, 10] = True
+    its = decision.decide(np.zeros(shape, np.int16), (well, ~well & False), found, verdict, PARAMETERS)
+    assert (its.ravel()[places] & flags.FLAGGED).tolist() == [0, 1, 1]
+
+
+def test_the_surer_the_network_is_of_a_source_the_more_must_stand_out():
+    sources = [(*STAR, 6000), *stars()]
+    other = with_stars(member(2, sources, dx=1.3, dy=0.6))
+    flagged = [
+        bool(plane(hit(member(1, sources), {(80, 61): (600, p)}), other)[80, 61] & flags.FLAGGED)
+        for p in (0.04, 0.0005)
+    ]
+    assert flagged == [True, False]
+
+
+def test_stars_that_nearly_touch_are_left_alone():
+    sources = [(80.3, 60.2, 20_000), (82.0, 61.9, 18_000), *stars()]
+    one, other = with_stars(member(1, sources)), with_stars(member(2, sources, dx=1.5, dy=0.5))
+    assert not any(
+        (plane(*pair)[75:90, 54:70] & flags.FLAGGED).any() for pair in ((one, other), (other, one))
+    )
 
 
 def test_cosmic_ray_in_the_wing_of_a_saturated_star_is_flagged():

@@ -194,6 +194,20 @@ def test_saturated_star_core_is_not_flagged():
     assert (decide(probability, saturated, protect_saturated=False) & flags.FLAGGED).sum() == 3
 
 
+def test_shore_of_a_saturated_star_is_not_flagged_however_sure_the_network_is():
+    probability = np.zeros((21, 21), np.float32)
+    probability[8:12, 10] = 0.6
+    probability[11:13, 10] = 0.98  # the end of a trail: charge bleeds along columns
+    probability[9, 9] = 0.95
+    saturated = np.zeros((21, 21), bool)
+    saturated[8:12, 10] = True
+    plane = decide(probability, saturated)
+    assert not (plane & flags.FLAGGED).any() and (plane[12, 10], plane[9, 9]) == (flags.SPARED,) * 2
+    # A track that reaches farther is flagged as a whole.
+    probability[12:16, 10] = 0.95
+    assert (decide(probability, saturated)[11:16, 10] == flags.FLAGGED).all()
+
+
 def test_a_bright_cosmic_ray_that_saturates_stays_flagged():
     probability = np.zeros((21, 21), np.float32)
     probability[10, 8:13] = 0.99
