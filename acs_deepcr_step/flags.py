@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from . import detect, saturation
+from .edges import cut_tracks
 
 __all__ = [
     "ADDED", "ALREADY", "FILLED", "FLAGGED", "GROWN", "PREVIOUS", "SPARED", "STORED_UNIT", "VETOED",
@@ -22,7 +23,7 @@ GROWN = 4  # flagged only because it is a neighbour of a flagged pixel (grow)
 SPARED = 8  # above the threshold, but not flagged: beside a saturated pixel
 VETOED = 16  # above the threshold, but not flagged: other exposures show a source there
 ADDED = 32  # below the threshold, but flagged: other exposures do not show it
-FILLED = 64  # below the threshold, but flagged: of a cosmic ray that filled pixels, or the shore of one
+FILLED = 64  # below the threshold, but flagged: of an event that filled pixels or is cut by the edge; a shore
 PREVIOUS = 128  # flagged by the run before this one, with the bit that the mask file names
 
 # Probabilities are decided on as they are stored, so that a run which reuses
@@ -62,7 +63,7 @@ def decide(stored, saturated, parameters, filled=None):
     parameters : Parameters
         Of which threshold, grow and protect_saturated matter.
     filled : ndarray, (R, C), bool, optional
-        Pixels that a cosmic ray filled, to be flagged in any case.
+        Pixels that a cosmic ray filled, or that `edges` found, to be flagged in any case.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def alone(stored, image, saturated, parameters):
     """
     limit = parameters.threshold * STORED_UNIT
     guarded, filled = saturation.guarded(image, saturated, stored, limit)
-    return decide(stored, guarded, parameters, filled)
+    return decide(stored, guarded, parameters, filled | cut_tracks(image, saturated))
 
 
 def ours(plane):

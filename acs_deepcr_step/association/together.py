@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .. import detect, dq, exposure, flags, maskfile, pixels, process, rerun, results, saturation, saving
+from ..edges import cut_tracks
 from ..errors import ExposureError, StepError, told
 from ..task import Outcome
 from . import alignment, consensus, decision, grouping, lookup, mapping
@@ -269,6 +270,7 @@ def _plane(seat, seats, usable, target):
     limit = parameters.threshold * flags.STORED_UNIT
     guarded, filled = saturation.guarded(member.image, saturated & ~cosmic, stored, limit)
     guarded, filled = guarded | star, filled & ~detect.dilate(star, 1)  # they know better
+    filled = filled | cut_tracks(member.image, saturated)
     if not evidence:
         return flags.decide(stored, guarded, parameters, filled)
     verdict = consensus.judge(found, frame.noise, evidence, parameters.threshold, rules)

@@ -1,0 +1,57 @@
+"""Cosmic rays that the edge of an image cuts. Arrays only.
+
+The network sees the image reflected at its edge (`tiles`), so half a track and its mirror image
+may look like a star. A star has light on both sides along the edge, however much of it is cut
+off; a track mostly has not.
+"""
+
+import numpy as np
+
+from . import detect, pixels
+
+__all__ = ["cut_tracks"]
+
+_BRIGHT, _STANDS = 8.0, 5.0  # sigma of the sky
+_SIDE = 0.1  # of a star's light; a narrow one between two pixels has 0.3 on the weaker side
+_PEAK = 0.5  # of the brighter side at least
+_ROUNDS = 2  # pixels inwards
+
+
+def cut_tracks(image, saturated):
+    """Find the tracks that the edge of an image cuts.
+
+    Parameters
+    ----------
+    image : ndarray, (R, C)
+        Electrons, sky included.
+    saturated : ndarray, (R, C), bool
+        Within 7x7 pixels of these nothing is found.
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+        Pixels of the outermost rows and columns, 8 sigma above the sky, that have less than a
+        tenth of their light on one side along the edge and no more than twice as much on the other,
+        with neighbours 5 sigma above the sky.
+    """
+    sky, noise = pixels.levels(image)
+    found = np.zeros(image.shape, bool)
+    for line, out in zip(_outermost(image), _outermost(found), strict=True):
+        light = np.pad(line.astype(np.float32) - np.float32(sky), 1, constant_values=np.inf)
+        light, sides = light[1:-1], np.sort([light[:-2], light[2:]], axis=0)
+        # The flank of a star falls off as steeply, but rises as steeply on the other side.
+        peak = (light > _BRIGHT * noise) & (np.where(np.isinf(sides[1]), 0, sides[1]) < light / _PEAK)
+        out |= peak & (sides[0] < _SIDE * light)
+    if not found.any():
+        return found
+    usable = ~detect.dilate(saturated, detect.GUARD_SIDE // 2)
+    found &= usable
+    usable &= image > sky + _STANDS * noise
+    for _ in range(_ROUNDS):
+        found |= detect.dilate(found, 1) & usable
+    return found
+
+
+def _outermost(plane):
+    """First and last row and column of a plane: views."""
+    return plane[0], plane[-1], plane[:, 0], plane[:, -1]
