@@ -11,13 +11,14 @@ from . import detect, pixels
 
 __all__ = ["cut_tracks"]
 
+_SURE = 0.9  # probability that they count for
 _BRIGHT, _STANDS = 8.0, 5.0  # sigma of the sky
 _SIDE = 0.1  # of a star's light; a narrow one between two pixels has 0.3 on the weaker side
 _PEAK = 0.5  # of the brighter side at least
 _ROUNDS = 2  # pixels inwards
 
 
-def cut_tracks(image, saturated):
+def cut_tracks(image, saturated, threshold):
     """Find the tracks that the edge of an image cuts.
 
     Parameters
@@ -26,6 +27,8 @@ def cut_tracks(image, saturated):
         Electrons, sky included.
     saturated : ndarray, (R, C), bool
         Within 7x7 pixels of these nothing is found.
+    threshold : float
+        Of the probability; nothing is found where more than 0.9 is asked for.
 
     Returns
     -------
@@ -34,8 +37,10 @@ def cut_tracks(image, saturated):
         tenth of their light on one side along the edge and no more than twice as much on the other,
         with neighbours 5 sigma above the sky.
     """
-    sky, noise = pixels.levels(image)
     found = np.zeros(image.shape, bool)
+    if threshold > _SURE:
+        return found
+    sky, noise = pixels.levels(image)
     for line, out in zip(_outermost(image), _outermost(found), strict=True):
         light = np.pad(line.astype(np.float32) - np.float32(sky), 1, constant_values=np.inf)
         light, sides = light[1:-1], np.sort([light[:-2], light[2:]], axis=0)

@@ -111,7 +111,7 @@ def alone(stored, image, saturated, parameters):
     """
     limit = parameters.threshold * STORED_UNIT
     guarded, filled = saturation.guarded(image, saturated, stored, limit)
-    return decide(stored, guarded, parameters, filled | cut_tracks(image, saturated))
+    return decide(stored, guarded, parameters, filled | cut_tracks(image, saturated, parameters.threshold))
 
 
 def ours(plane):

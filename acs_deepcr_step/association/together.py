@@ -270,7 +270,7 @@ def _plane(seat, seats, usable, target):
     limit = parameters.threshold * flags.STORED_UNIT
     guarded, filled = saturation.guarded(member.image, saturated & ~cosmic, stored, limit)
     guarded, filled = guarded | star, filled & ~detect.dilate(star, 1)  # they know better
-    filled = filled | cut_tracks(member.image, saturated)
+    filled = filled | cut_tracks(member.image, saturated, parameters.threshold)
     if not evidence:
         return flags.decide(stored, guarded, parameters, filled)
     verdict = consensus.judge(found, frame.noise, evidence, parameters.threshold, rules)
