@@ -123,13 +123,13 @@ def without_shores(flagged, guarded):
     return beyond | _touching(beyond, flagged & near)
 
 
-def _touching(seeds, pixels):
+def _touching(seeds, among):
     """Those of some pixels that touch seeds, by way of each other too; planes (R, C) of bool.
 
     They are few, so this takes less time than to number the groups of the whole plane.
     """
     reached, found = seeds.copy(), np.zeros(seeds.shape, bool)
-    rows, columns = np.nonzero(pixels)
+    rows, columns = np.nonzero(among)
     while rows.size:
         near = np.zeros(rows.size, bool)
         for dy in (-1, 0, 1):
