@@ -20,6 +20,7 @@ _TRAIL = 64  # rows along which charge of another group may have bled
 _HALO_SIGMA = 4.0  # a star that fills a well has 17 sigma of the sky and more at this distance
 _SMALLEST_RING = 24  # pixels
 _EDGE_SIGMA = 5.0
+_WIDE = 3  # pixels in either direction: no column
 
 
 def groups(saturated):
@@ -144,12 +145,20 @@ def _touching(seeds, among):
 
 
 def _likely(lone, probability, threshold):
-    """Of lone groups those of which the network takes most for a cosmic ray: not a bad column, say."""
+    """Of lone groups those that the network takes for a cosmic ray: not a bad column, say.
+
+    Most of a narrow one must be above the threshold. Within a wide one everything is equally
+    bright, which no training had, so a tenth is enough.
+    """
     if not lone.any():
         return lone
     labels, count = groups(lone)
-    middle = ndimage.median(probability, labels, np.arange(1, count + 1))
-    return np.concatenate([[False], middle >= threshold])[labels]
+    likely = np.zeros(count + 1, bool)
+    for number, place in enumerate(ndimage.find_objects(labels, count), start=1):
+        wide = min(side.stop - side.start for side in place) >= _WIDE
+        values = probability[place][labels[place] == number]
+        likely[number] = np.quantile(values, 0.9 if wide else 0.5) >= threshold
+    return likely[labels]
 
 
 def _with_edges(filled, image, sky, noise):

@@ -284,6 +284,19 @@ def test_whole_charge_of_an_event_that_filled_pixels_is_flagged_in_a_single_expo
     assert not saturation.guarded(image, saturated, stored, 5000)[1].any()
 
 
+def test_event_so_wide_that_the_network_knows_its_shores_alone_is_flagged():
+    image = np.random.default_rng(1).normal(50, 8, (80, 80))
+    image[36:44, 36:44] = 80_000
+    stored = np.zeros(image.shape, np.int16)
+    stored[36:44, 36] = 8000
+    saturated = image > 70_000
+    guarded, filled = saturation.guarded(image, saturated, stored, 5000)
+    plane = flags.decide(stored, guarded, PARAMETERS, filled)
+    assert not guarded.any() and (plane[saturated] & flags.FLAGGED).all()
+    stored[:] = 0  # as of a cluster of bad pixels
+    assert not saturation.guarded(image, saturated, stored, 5000)[1].any()
+
+
 @pytest.mark.parametrize("doubt", ["edge", "trail"])
 def test_in_doubt_saturated_pixels_stay_guarded(doubt):
     image = np.full((100, 80), 50.0)
