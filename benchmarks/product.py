@@ -5,11 +5,12 @@
 
 Every association is simulated (`acs_deepcr_step.simulate`) and drizzled once a way. Columns, summed over
 the seeds: ``residual_e`` cosmic-ray flux (electrons) that can be told from noise, against the twins without
-cosmic rays and with the same flags (`simulate.residual`), and ``residual_away_e`` the same away from pixels
-that cosmic rays filled; ``above``, ``below`` output pixels 5 sigma off the product of twins that nothing is
-flagged in; ``harmed``, ``brightened`` stars of 20,000 electrons and more, per exposure of 500 s, whose light
-within 3 pixels is 3 % less or more than there (``_faint``: 2,000 to 20,000, 10 %), with 95 % limits;
-``weight_lost``; ``tpr``, ``fpr`` of the flags; seconds of flagging, of the whole way, and of the processor.
+cosmic rays and with the same flags (`simulate.residual`), ``residual_away_e`` the same away from pixels
+that cosmic rays filled, ``residual_median_e`` the median of the fields; ``above``, ``below`` output pixels
+5 sigma off the product of twins that nothing is flagged in; ``harmed``, ``brightened`` stars of 20,000
+electrons and more, per exposure of 500 s, whose light within 3 pixels is 3 % less or more than there
+(``_faint``: 2,000 to 20,000, 10 %), with 95 % limits; ``weight_lost``; ``tpr``, ``fpr`` of the flags; seconds
+of flagging, of the whole way, and of the processor.
 
 The part ``good_bits`` tells what hot pixels leave where no cosmic ray is, by the bits that count as good:
 against the product of eight exposures without hot and warm pixels, output pixels 5 sigma off, their flux, and
@@ -258,6 +259,7 @@ def summed(name, n, way, rows):
     total = {key: sum(row[key] for row in rows) for key in rows[0]}
     made = {"case": name, "n": n, "way": way, "fields": len(rows)}
     made |= {key: round(total[key]) for key in ("residual_e", "residual_away_e")}
+    made["residual_median_e"] = round(common.median([row["residual_e"] for row in rows]))
     made |= {key: total[key] for key in ("above", "below")}
     for kind in _STARS:
         for what in ("harmed", "brightened"):
