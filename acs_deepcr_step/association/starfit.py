@@ -100,7 +100,7 @@ class _Wells:
     def of(cls, saturated, good):
         """Find them; charge bleeds along columns, so the row is that of the widest part."""
         labels, count = saturation.groups(saturated)
-        rows, columns = np.nonzero(saturated)
+        rows, columns = np.divmod(np.flatnonzero(saturated), saturated.shape[1])  # faster than nonzero
         label = labels[rows, columns] - 1
         _, row, wide = np.unique(label * saturated.shape[0] + rows, return_inverse=True, return_counts=True)
         weight = wide[row].astype(float) ** 4
