@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from astropy.wcs import WCS
+from scipy import ndimage
 
 from acs_deepcr_step import flags, saturation
 from acs_deepcr_step.association import alignment, consensus, decision, lookup, mapping
@@ -254,6 +255,15 @@ def test_peak_of_a_sharp_star_is_left_alone():
     # In the other exposure the peaks lie between pixels, so that it shows them less sharp.
     result = plane(member(1, usual), member(2, usual, dx=0.5, dy=0.5))
     assert not any((result[y, x] & flags.FLAGGED) for y, x, _ in usual)
+
+
+@pytest.mark.parametrize("share", [0, 0.02, 0.3, 1])
+@pytest.mark.parametrize("shape", [(60, 90), (1, 50), (50, 1)])
+def test_saturated_pixels_that_touch_are_one_group(share, shape):
+    saturated = np.random.default_rng(1).random(shape) < share
+    labels, count = saturation.groups(saturated)
+    expected, many = ndimage.label(saturated, np.ones((3, 3)))
+    assert count == many and np.array_equal(labels, expected)
 
 
 def test_saturated_star_is_known_by_its_halo():
