@@ -7,7 +7,7 @@ off; a track mostly has not.
 
 import numpy as np
 
-from . import detect, pixels
+from . import detect
 
 __all__ = ["cut_tracks"]
 
@@ -18,13 +18,15 @@ _PEAK = 0.5  # of the brighter side at least
 _ROUNDS = 2  # pixels inwards
 
 
-def cut_tracks(image, saturated, threshold):
+def cut_tracks(image, levels, saturated, threshold):
     """Find the tracks that the edge of an image cuts.
 
     Parameters
     ----------
     image : ndarray, (R, C)
         Electrons, sky included.
+    levels : tuple of float
+        Level and scatter of the empty sky, as of `pixels.levels`.
     saturated : ndarray, (R, C), bool
         Within 7x7 pixels of these nothing is found.
     threshold : float
@@ -40,7 +42,7 @@ def cut_tracks(image, saturated, threshold):
     found = np.zeros(image.shape, bool)
     if threshold > _SURE:
         return found
-    sky, noise = pixels.levels(image)
+    sky, noise = levels
     for line, out in zip(_outermost(image), _outermost(found), strict=True):
         light = np.pad(line.astype(np.float32) - np.float32(sky), 1, constant_values=np.inf)
         light, sides = light[1:-1], np.sort([light[:-2], light[2:]], axis=0)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from . import detect, saturation
+from . import detect, pixels, saturation
 from .edges import cut_tracks
 
 __all__ = [
@@ -109,9 +109,10 @@ def alone(stored, image, saturated, parameters):
     ndarray, (R, C), uint8
         As from `decide`.
     """
-    limit = parameters.threshold * STORED_UNIT
-    guarded, filled = saturation.guarded(image, saturated, stored, limit)
-    return decide(stored, guarded, parameters, filled | cut_tracks(image, saturated, parameters.threshold))
+    levels, limit = pixels.levels(image), parameters.threshold * STORED_UNIT
+    guarded, filled = saturation.guarded(image, levels, saturated, stored, limit)
+    filled = filled | cut_tracks(image, levels, saturated, parameters.threshold)
+    return decide(stored, guarded, parameters, filled)
 
 
 def ours(plane):

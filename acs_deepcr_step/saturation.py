@@ -9,7 +9,7 @@ stands there in another exposure.
 import numpy as np
 from scipy import ndimage, sparse
 
-from . import detect, pixels
+from . import detect
 
 __all__ = ["groups", "guarded", "without_halo", "without_shores"]
 
@@ -21,6 +21,7 @@ _HALO_SIGMA = 4.0  # a star that fills a well has 17 sigma of the sky and more a
 _SMALLEST_RING = 24  # pixels
 _EDGE_SIGMA = 5.0
 _WIDE = 3  # pixels in either direction: no column
+_MANY = 200_000  # pixels, four times those that a crowded chip has
 
 
 def groups(saturated):
@@ -40,10 +41,12 @@ def groups(saturated):
     at = np.flatnonzero(saturated)
     if not at.size:
         return labels, 0
-    # Saturated pixels are few: a graph of them takes a fifth of the time of labelling the plane.
+    if at.size > _MANY:
+        return ndimage.label(saturated, structure=_EIGHT)
+    # A graph of a few pixels takes a fifth of the time of labelling the plane; of all it would take 2 GB.
     width, x = saturated.shape[1], at % saturated.shape[1]
     ends = []
-    for step, inside in ((1, x < width - 1), (width - 1, x > 0), (width, x >= 0), (width + 1, x < width - 1)):
+    for step, inside in ((1, x < width - 1), (width - 1, x > 0), (width, True), (width + 1, x < width - 1)):
         neighbour = np.searchsorted(at, at + step).clip(max=at.size - 1)
         touch = np.flatnonzero(inside & (at[neighbour] == at + step))
         ends.append((touch, neighbour[touch]))
@@ -88,13 +91,15 @@ def without_halo(image, saturated, sky, noise):
     return lone
 
 
-def guarded(image, saturated, probability, threshold):
+def guarded(image, levels, saturated, probability, threshold):
     """Divide the saturated pixels of a single exposure.
 
     Parameters
     ----------
     image : ndarray, (R, C)
         Electrons, sky included.
+    levels : tuple of float
+        Level and scatter of the empty sky, as of `pixels.levels`.
     saturated : ndarray, (R, C), bool
     probability : ndarray, (R, C)
     threshold : float
@@ -109,9 +114,8 @@ def guarded(image, saturated, probability, threshold):
     """
     if not saturated.any():
         return saturated, saturated
-    sky, noise = pixels.levels(image)
-    lone = without_halo(image, saturated, sky, noise)
-    return saturated & ~lone, _with_edges(_likely(lone, probability, threshold), image, sky, noise)
+    lone = without_halo(image, saturated, *levels)
+    return saturated & ~lone, _with_edges(_likely(lone, probability, threshold), image, *levels)
 
 
 def without_shores(flagged, guarded):

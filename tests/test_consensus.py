@@ -286,12 +286,12 @@ def test_whole_charge_of_an_event_that_filled_pixels_is_flagged_in_a_single_expo
     stored = np.full(image.shape, 0, np.int16)
     stored[33:50, 40] = 8000  # of the rest of the trail the network is not aware
     saturated = image > 70_000
-    guarded, filled = saturation.guarded(image, saturated, stored, 5000)
+    guarded, filled = saturation.guarded(image, (50.0, 8.0), saturated, stored, 5000)
     plane = flags.decide(stored, guarded, PARAMETERS, filled)
     assert not guarded.any() and (plane[30:50, 40:42] & flags.FLAGGED).all()
     assert plane[31, 40] == flags.FLAGGED | flags.FILLED
     stored[36:50, 40] = 100
-    assert not saturation.guarded(image, saturated, stored, 5000)[1].any()
+    assert not saturation.guarded(image, (50.0, 8.0), saturated, stored, 5000)[1].any()
 
 
 def test_event_so_wide_that_the_network_knows_its_shores_alone_is_flagged():
@@ -300,11 +300,11 @@ def test_event_so_wide_that_the_network_knows_its_shores_alone_is_flagged():
     stored = np.zeros(image.shape, np.int16)
     stored[36:44, 36] = 8000
     saturated = image > 70_000
-    guarded, filled = saturation.guarded(image, saturated, stored, 5000)
+    guarded, filled = saturation.guarded(image, (50.0, 8.0), saturated, stored, 5000)
     plane = flags.decide(stored, guarded, PARAMETERS, filled)
     assert not guarded.any() and (plane[saturated] & flags.FLAGGED).all()
     stored[:] = 0  # as of a cluster of bad pixels
-    assert not saturation.guarded(image, saturated, stored, 5000)[1].any()
+    assert not saturation.guarded(image, (50.0, 8.0), saturated, stored, 5000)[1].any()
 
 
 @pytest.mark.parametrize("doubt", ["edge", "trail"])

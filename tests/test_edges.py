@@ -37,17 +37,18 @@ def test_star_that_the_edge_cuts_is_left_alone(row, column):
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     for peak in (400, 4000, 40_000):
         star = peak * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * 0.95**2))
-        assert not edges.cut_tracks(sky() + star, np.zeros(SHAPE, bool), 0.5).any()
+        assert not edges.cut_tracks(sky() + star, (SKY, NOISE), np.zeros(SHAPE, bool), 0.5).any()
 
 
 def test_beside_a_full_well_at_the_edge_nothing_is_found():
     image = sky()
     image[0, 40], image[:10, 42] = 500, 80_000
-    assert not edges.cut_tracks(image, image > 70_000, 0.5).any()
+    assert not edges.cut_tracks(image, (SKY, NOISE), image > 70_000, 0.5).any()
 
 
 def test_where_certainty_is_asked_for_the_network_decides_alone():
     image = sky()
     image[0, 40:42] = 300
-    its = [edges.cut_tracks(image, np.zeros(SHAPE, bool), threshold).any() for threshold in (0.5, 0.9, 1.0)]
+    full = np.zeros(SHAPE, bool)
+    its = [edges.cut_tracks(image, (SKY, NOISE), full, threshold).any() for threshold in (0.5, 0.9, 1.0)]
     assert its == [True, True, False]

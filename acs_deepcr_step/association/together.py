@@ -267,10 +267,10 @@ def _plane(seat, seats, usable, target):
         for j, pair in usable.items()
     ]
     cosmic, star = consensus.lone_events(found, saturated, evidence)
-    limit = parameters.threshold * flags.STORED_UNIT
-    guarded, filled = saturation.guarded(member.image, saturated & ~cosmic, stored, limit)
+    levels, limit = (frame.sky, frame.noise), parameters.threshold * flags.STORED_UNIT
+    guarded, filled = saturation.guarded(member.image, levels, saturated & ~cosmic, stored, limit)
     guarded, filled = guarded | star, filled & ~detect.dilate(star, 1)  # they know better
-    filled = filled | cut_tracks(member.image, saturated, parameters.threshold)
+    filled = filled | cut_tracks(member.image, levels, saturated, parameters.threshold)
     if not evidence:
         return flags.decide(stored, guarded, parameters, filled)
     verdict = consensus.judge(found, frame.noise, evidence, parameters.threshold, rules)
