@@ -225,14 +225,31 @@ def test_what_stands_out_beside_a_flag_near_a_saturated_star_is_flagged_unless_i
     assert (its.ravel()[places] & flags.FLAGGED).tolist() == [0, 1, 1]
 
 
-def test_the_surer_the_network_is_of_a_source_the_more_must_stand_out():
-    sources = [(*STAR, 6000), *stars()]
+@pytest.mark.parametrize(
+    ("peak", "charge", "expected"), [(140, 140, [True, False]), (6000, 600, [True, True])]
+)
+def test_doubt_of_the_network_counts_upon_a_faint_source_and_not_upon_a_bright_one(peak, charge, expected):
+    sources = [(*STAR, peak), *stars()]
     other = with_stars(member(2, sources, dx=1.3, dy=0.6))
     flagged = [
-        bool(plane(hit(member(1, sources), {(80, 61): (600, p)}), other)[80, 61] & flags.FLAGGED)
-        for p in (0.04, 0.0005)
+        bool(plane(hit(member(1, sources), {(80, 61): (charge, p)}), other)[80, 61] & flags.FLAGGED)
+        for p in (0.04, 0.0001)
     ]
-    assert flagged == [True, False]
+    assert flagged == expected
+
+
+def test_cosmic_ray_that_hits_most_of_a_star_is_not_taken_for_its_brightening():
+    sources = [(*STAR, 2500), *stars()]
+    event = {(79 + i, 60 + j): (500, 0.35) for i in range(3) for j in range(2)} | {(81, 60): (1900, 0.86)}
+    result = plane(hit(member(1, sources), event), with_stars(member(2, sources, dx=1.3, dy=0.6)))
+    assert all(result[place] & flags.FLAGGED for place in event)
+
+
+def test_cosmic_ray_upon_a_source_too_faint_to_be_looked_up_is_flagged():
+    sources = [(*STAR, 60), *stars()]
+    event = {(80, 60): (180, 0.01), (80, 61): (190, 0.01), (81, 60): (90, 0.01), (81, 61): (180, 0.01)}
+    result = plane(hit(member(1, sources), event), with_stars(member(2, sources, dx=1.3, dy=0.6)))
+    assert all(result[place] & flags.FLAGGED for place in event)
 
 
 def test_stars_that_nearly_touch_are_left_alone():

@@ -31,6 +31,9 @@ class Rules:
         Sigma above which the others show a source.
     belief : float
         Sigma that a unit of the logit of the probability is worth.
+    dazzling : float
+        Sigma of the sky above which a source is so bright that probabilities below `candidate` say no
+        more than that one.
     on_source, on_blank : float
         What the sum must exceed.
     unasked, unasked_on_blank, contrast : float
@@ -64,6 +67,7 @@ class Rules:
     sure: float = 0.9
     source: float = 5.0
     belief: float = 0.4
+    dazzling: float = 20.0
     on_source: float = 1.0
     on_blank: float = -0.7
     unasked: float = 1.3
