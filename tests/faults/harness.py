@@ -173,6 +173,8 @@ def _work(report, what, paths, pars, conditions):
     report_to = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    # A shell starts what it runs in the background with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     steps, injected = [], []
     _arrange(conditions, steps, injected)
     outcome, message = _outcome(what, paths, pars)
