@@ -245,13 +245,6 @@ def test_cosmic_ray_that_hits_most_of_a_star_is_not_taken_for_its_brightening():
     assert all(result[place] & flags.FLAGGED for place in event)
 
 
-def test_cosmic_ray_upon_a_source_too_faint_to_be_looked_up_is_flagged():
-    sources = [(*STAR, 60), *stars()]
-    event = {(80, 60): (180, 0.01), (80, 61): (190, 0.01), (81, 60): (90, 0.01), (81, 61): (180, 0.01)}
-    result = plane(hit(member(1, sources), event), with_stars(member(2, sources, dx=1.3, dy=0.6)))
-    assert all(result[place] & flags.FLAGGED for place in event)
-
-
 def test_stars_that_nearly_touch_are_left_alone():
     sources = [(80.3, 60.2, 20_000), (82.0, 61.9, 18_000), *stars()]
     one, other = with_stars(member(1, sources)), with_stars(member(2, sources, dx=1.5, dy=0.5))

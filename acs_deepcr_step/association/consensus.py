@@ -68,8 +68,7 @@ def judge(found, noise, evidence, threshold=0.5, rules=None):
     known, full, alone, source, value, sigma = (np.concatenate(column) for column in zip(*parts, strict=True))
     with np.errstate(invalid="ignore"):
         more = np.where(known, found.flux - value, np.nan)
-        shown = known & source & (value > rules.bright * noise)
-        value, sure = _as_bright_as_here(found, value, (known & source, shown), sigma, rules)
+        value, sure = _as_bright_as_here(found, value, known & source, sigma, rules)
         excess = np.clip((found.flux - value) / sigma, -_LARGEST, _LARGEST)
     seen = Verdict(known, known, excess, full, alone)
     return _decided(found, seen, (source, sure, value, more), (noise, threshold), rules)
@@ -94,20 +93,19 @@ def _compare(found, noise, evidence, rules):
     return usable.any(axis=0), (saturated & usable).any(axis=0), alone, source, value, sigma
 
 
-def _as_bright_as_here(found, value, sources, sigma, rules):
+def _as_bright_as_here(found, value, on_source, sigma, rules):
     """What is expected on sources if they are as bright as most of their pixels are here.
 
     A star that varies, or another focus, is no cosmic ray. Returned with it: where
-    enough of the pixels around are known for that. Of `sources` the second are those so bright
-    that they are looked up in any case; of fainter ones just the pixels that were hit are.
+    enough of the pixels around are known for that.
     """
-    on_source, shown = sources
     chosen = np.flatnonzero(on_source & (found.flux > value + sigma))
     columns = found.shape[1]
     around = np.array([dy * columns + dx for dy in range(-2, 3) for dx in range(-2, 3)])
     place = found.index[chosen] + around[:, None]
     at, there = candidates_at(found, place)
-    usual = np.where(there & shown[at] & (found.p[at] < rules.neighbour), value[at], 0)
+    usual = np.where(there & on_source[at] & (found.p[at] < rules.neighbour), value[at], 0)
+    usual = np.maximum(usual, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = _middle(found.flux[at] / value[at], usual)
     sure = np.zeros(value.size, bool)
@@ -139,7 +137,7 @@ def _decided(found, seen, expected, limits, rules):
         asked = found.p > rules.candidate
         flagged = known & asked & (total > 0) & ~seen.full
         bright = source & sure & (total > rules.unasked) & (found.flux > (1 + rules.contrast) * value)
-        bright |= ~(source & (value > rules.bright * noise)) & (excess > rules.unasked_on_blank)
+        bright |= ~source & (excess > rules.unasked_on_blank)
         bright &= known & ~asked & ~seen.full
         light = known & ~seen.full & ~beside_full(found)
         standing = light & (excess > _STANDING)
