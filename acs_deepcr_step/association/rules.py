@@ -15,7 +15,7 @@ class Rules:
         Probability above which a pixel is looked up.
     neighbour : float
         Probability above which the neighbours are looked up too, if they stand
-        `neighbour_sigma` above the sky.
+        `neighbour_sigma` above the sky, and a pixel is no measure of how bright a source is here.
     bright : float
         Pixels so many sigma above the sky are looked up in any case, as are saturated ones.
     flat, bend, rough, slope, sharp : float
