@@ -349,7 +349,7 @@ def test_stars_are_left_alone_where_the_focus_of_the_other_exposure_differs(widt
     for target, asked in ((one, with_stars(other)), (other, with_stars(one))):
         pair = alignment.alignment([(target, *alignment.bright_pixels(target))], [asked], RULES)
         assert pair.usable
-        # What the alignment finds the stars to differ by is allowed for; without it up to a third are flagged.
+        # What the alignment finds the stars to differ by is allowed for; else up to a third are flagged.
         rules = replace(RULES, slope=pair.slope)
         assert not (plane(target, asked, rules=rules) & flags.FLAGGED).any()
 
