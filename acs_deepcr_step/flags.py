@@ -14,7 +14,7 @@ from .edges import cut_tracks
 
 __all__ = [
     "ADDED", "ALREADY", "FILLED", "FLAGGED", "GROWN", "PREVIOUS", "SPARED", "STORED_UNIT", "VETOED",
-    "above_threshold", "alone", "count_groups", "decide", "from_stored", "ours", "to_stored",
+    "above_threshold", "alone", "count_groups", "decide", "flagged", "from_stored", "ours", "to_stored",
 ]  # fmt: skip
 
 FLAGGED = 1  # the step flags this pixel
@@ -29,6 +29,7 @@ PREVIOUS = 128  # flagged by the run before this one, with the bit that the mask
 # Probabilities are decided on as they are stored, so that a run which reuses
 # them comes to the same flags as the run which computed them.
 STORED_UNIT = 10_000
+_SURE = detect.GUARD_PROBABILITY * STORED_UNIT
 
 
 def to_stored(probability):
@@ -71,23 +72,26 @@ def decide(stored, saturated, parameters, filled=None):
         `FLAGGED`, `GROWN`, `SPARED` and `FILLED`.
     """
     above = above_threshold(stored, parameters.threshold)
-    sure = detect.GUARD_PROBABILITY * STORED_UNIT
-    flagged = above
-    if parameters.protect_saturated:
-        flagged = detect.protect_saturated(above, stored, saturated, sure)
-        flagged = saturation.without_shores(flagged, saturated)
-    if filled is not None:
-        flagged = flagged | filled
-    wanted = detect.dilate(flagged, parameters.grow)
+    kept = flagged(stored, saturated, parameters, filled)
+    wanted = detect.dilate(kept, parameters.grow)
     if parameters.protect_saturated and parameters.grow:
         # Growth must not put back what was just spared.
-        wanted = detect.protect_saturated(wanted, stored, saturated, sure) | flagged
+        wanted = detect.protect_saturated(wanted, stored, saturated, _SURE) | kept
     plane = wanted.astype(np.uint8) * np.uint8(FLAGGED)
-    plane[wanted & ~flagged] |= GROWN
+    plane[wanted & ~kept] |= GROWN
     plane[above & ~wanted] |= SPARED
     if filled is not None:
         plane[filled & ~above] |= FILLED
     return plane
+
+
+def flagged(stored, saturated, parameters, filled=None):
+    """Return which pixels are flagged before they grow, (R, C) bool; arguments as for `decide`."""
+    kept = above_threshold(stored, parameters.threshold)
+    if parameters.protect_saturated:
+        kept = detect.protect_saturated(kept, stored, saturated, _SURE)
+        kept = saturation.without_shores(kept, saturated)
+    return kept if filled is None else kept | filled
 
 
 def alone(stored, image, saturated, parameters):

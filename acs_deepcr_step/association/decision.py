@@ -33,8 +33,7 @@ def decide(stored, saturated, found, verdict, parameters, rules=None):
     """
     rules = rules or Rules()
     guarded, filled = saturated
-    single = flags.decide(stored, guarded, parameters, filled)
-    flagged = (single & (flags.FLAGGED | flags.GROWN)) == flags.FLAGGED
+    flagged = flags.flagged(stored, guarded, parameters, filled)
     # Where the others know, they decide; beside a saturated star, whose charge does not bleed
     # equally far each time, they may only spare, unless the network and all of them agree, or the
     # excess is large and not where charge may have bled.
