@@ -14,7 +14,8 @@ from .edges import cut_tracks
 
 __all__ = [
     "ADDED", "ALREADY", "FILLED", "FLAGGED", "GROWN", "PREVIOUS", "SPARED", "STORED_UNIT", "VETOED",
-    "above_threshold", "alone", "count_groups", "decide", "flagged", "from_stored", "ours", "to_stored",
+    "above_threshold", "alone", "count_groups", "decide", "flagged", "from_stored", "grown", "ours",
+    "to_stored",
 ]  # fmt: skip
 
 FLAGGED = 1  # the step flags this pixel
@@ -72,26 +73,54 @@ def decide(stored, saturated, parameters, filled=None):
         `FLAGGED`, `GROWN`, `SPARED` and `FILLED`.
     """
     above = above_threshold(stored, parameters.threshold)
-    kept = flagged(stored, saturated, parameters, filled)
-    wanted = detect.dilate(kept, parameters.grow)
-    if parameters.protect_saturated and parameters.grow:
-        # Growth must not put back what was just spared.
-        wanted = detect.protect_saturated(wanted, stored, saturated, _SURE) | kept
-    plane = wanted.astype(np.uint8) * np.uint8(FLAGGED)
-    plane[wanted & ~kept] |= GROWN
-    plane[above & ~wanted] |= SPARED
+    plane = grown(flagged(stored, saturated, parameters, filled), stored, saturated, parameters)
+    plane[above & (plane == 0)] |= SPARED
     if filled is not None:
         plane[filled & ~above] |= FILLED
     return plane
 
 
 def flagged(stored, saturated, parameters, filled=None):
-    """Return which pixels are flagged before they grow, (R, C) bool; arguments as for `decide`."""
+    """Return which pixels are flagged before they grow.
+
+    Parameters
+    ----------
+    stored, saturated, parameters, filled
+        As for `decide`.
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+    """
     kept = above_threshold(stored, parameters.threshold)
     if parameters.protect_saturated:
         kept = detect.protect_saturated(kept, stored, saturated, _SURE)
         kept = saturation.without_shores(kept, saturated)
     return kept if filled is None else kept | filled
+
+
+def grown(kept, stored, saturated, parameters):
+    """Return the reasons of flags and of what grows from them.
+
+    Parameters
+    ----------
+    kept : ndarray, (R, C), bool
+        The flags.
+    stored, saturated, parameters
+        As for `decide`.
+
+    Returns
+    -------
+    ndarray, (R, C), uint8
+        `FLAGGED` and `GROWN`; 0 elsewhere.
+    """
+    wanted = detect.dilate(kept, parameters.grow)
+    if parameters.protect_saturated and parameters.grow:
+        # Growth must not put back what was just spared.
+        wanted = detect.protect_saturated(wanted, stored, saturated, _SURE) | kept
+    plane = wanted.astype(np.uint8) * np.uint8(FLAGGED)
+    plane[wanted & ~kept] |= GROWN
+    return plane
 
 
 def alone(stored, image, saturated, parameters):

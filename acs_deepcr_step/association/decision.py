@@ -64,15 +64,10 @@ def decide(stored, saturated, found, verdict, parameters, rules=None):
 def _reasons(stored, guarded, flagged, known, parameters):
     """The plane of reasons of what is flagged, which `known` pixels the others decided on."""
     above = flags.above_threshold(stored, parameters.threshold)
-    wanted = detect.dilate(flagged, parameters.grow)
-    if parameters.grow and parameters.protect_saturated:
-        sure = detect.GUARD_PROBABILITY * flags.STORED_UNIT
-        wanted = flagged | detect.protect_saturated(wanted, stored, guarded, sure)
-    plane = wanted.astype(np.uint8) * np.uint8(flags.FLAGGED)
-    plane[wanted & ~flagged] |= flags.GROWN
+    plane = flags.grown(flagged, stored, guarded, parameters)
+    left = above & (plane == 0)
     plane[flagged & known & ~above] |= flags.ADDED
     plane[flagged & ~known & ~above] |= flags.FILLED
-    left = above & ~wanted
     plane[left & known] |= flags.VETOED
     plane[left & ~known] |= flags.SPARED
     return plane
