@@ -30,7 +30,7 @@ _HOMES = {
     "drizzle_kwargs": "handoff",
     "tweakreg_kwargs": "handoff",
 }
-_SUBMODULES = ("detect", "handoff", "inpaint", "models", "report", "simulate")
+_SUBMODULES = ("detect", "errors", "handoff", "inpaint", "models", "report", "simulate", "training")
 
 __all__ = ["__version__", "__taskname__", "getHelpAsString", *_HOMES, *_SUBMODULES]
 
@@ -65,7 +65,7 @@ def getHelpAsString(docstring=False, show_ver=True):  # the name is what TEAL lo
     -------
     str
     """
-    from . import parameters
+    from .config import parameters
 
     heading = f"{__taskname__} {__version__}\n\n" if show_ver else ""
     if docstring:

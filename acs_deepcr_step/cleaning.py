@@ -1,23 +1,19 @@
 """Find the cosmic rays of an image and fill them, in one call. Arrays only."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from . import detect, exposure, flags, models
+from .arrays import background, reasons
+from .arrays import dq as bits
+from .arrays.probabilities import to_scaled
+from .config.decision import Decision
 from .errors import ParameterError
-from .inpaint import Inpainter
+from .flagging import single
+from .flagging.chip import ChipImage
+from .instruments import ACS_WFC
+from .network import detect, models
+from .network.inpaint import Inpainter
 
 __all__ = ["clean"]
-
-
-@dataclass(frozen=True)
-class _Decision:
-    """The parameters that `flags.alone` looks at."""
-
-    threshold: float
-    grow: int
-    protect_saturated: bool
 
 
 def clean(
@@ -56,8 +52,10 @@ def clean(
 
     Raises
     ------
-    ExposureError
+    ArrayError
         If the image is not a two-dimensional array with finite pixels.
+    ArrayTypeError
+        If it is not numeric.
     ModelError
         If a model cannot be loaded, or is of the wrong kind.
     ParameterError
@@ -70,18 +68,18 @@ def clean(
     detector = detect.Detector(model, precision=precision, device=device)
     inpainter = None if inpaint is None else Inpainter(inpaint, precision=precision, device=device)
     image = np.asanyarray(image)
-    saturated = image > detect.SATURATION_LEVEL
     if dq is not None:
         dq = np.asanyarray(dq)
         if dq.shape != image.shape or dq.dtype.kind not in "iu":
             raise ParameterError(
                 f"dq must hold integers in the image's shape {image.shape}, not {dq.dtype} in {dq.shape}."
             )
-        saturated |= exposure.is_saturated(dq)
     detect.mask(np.zeros((1, 1)), threshold, grow)  # refuses what is not allowed before the work begins
-    stored = flags.to_stored(detector.probability(image))
-    decision = _Decision(threshold, grow, bool(protect_saturated))
-    mask = (flags.alone(stored, image, saturated, decision) & flags.FLAGGED) != 0
+    scaled_probability = to_scaled(detector.probability(image))
+    saturated = bits.is_saturated(image, ACS_WFC.full_well, dq)
+    chip = ChipImage(image, scaled_probability, saturated, background.measure(image), ACS_WFC.full_rows)
+    decision = Decision(threshold, grow, bool(protect_saturated))
+    mask = reasons.is_flagged(single.decide(chip, decision))
     if inpainter is not None:
         return mask, inpainter.fill(image, mask)
     holes = np.array(image, np.float32)

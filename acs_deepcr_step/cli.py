@@ -14,9 +14,11 @@ import sys
 import warnings
 
 from . import __version__
+from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
 from .errors import ParameterError, RunError, StepError, StepWarning
-from .parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
 from .training import commands as training_commands
+
+__all__ = ["DEMO_DIR", "PROG", "build_parser", "main"]
 
 PROG = "acs-deepcr"
 DEMO_DIR = "acs_deepcr_demo"
@@ -154,7 +156,7 @@ def _add_option(command, option):
 
 
 def _given(arguments):
-    """The parameters of the step among the arguments."""
+    """Return the parameters of the step among the arguments."""
     names = {option.name for option in specification()}
     return {name: value for name, value in vars(arguments).items() if name in names}
 
@@ -173,7 +175,7 @@ def _run(arguments):
 
 @contextlib.contextmanager
 def _executor(address):
-    """The executor of a running Dask cluster, or None."""
+    """Return the executor of a running Dask cluster, or None."""
     if address is None:
         yield None
         return
@@ -241,8 +243,8 @@ def _pars(arguments):
         print(cfg_text(), end="")
 
 
-def _models(arguments):
-    from . import models
+def _models(_arguments):
+    from .network import models
 
     heading = ("name", "kind", "filter", "network", "scale", "threshold", "sha256", "also called", "citation")
     rows = [heading]

@@ -1,8 +1,8 @@
 """The demonstration: three simulated exposures, flagged and drizzled, and one picture.
 
-Everything lies in one directory. Its exposures are in ``flagged`` (the step's own work), ``unflagged`` (as
-they came), ``clean`` and ``clean_unflagged`` (their twins without cosmic rays, with and without the flags),
-each with what AstroDrizzle made of them and its logs.
+Everything lies in one directory. ``unflagged`` has the exposures as they were simulated, ``flagged`` the same
+after the step, ``clean`` and ``clean_unflagged`` their twins without cosmic rays, with and without the
+step's flags; each has AstroDrizzle's product and logs too.
 """
 
 import contextlib
@@ -14,8 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from . import dq, handoff
+from . import handoff
+from .arrays import dq
 from .errors import InputError, StepError
+
+__all__ = ["MARKER", "PICTURE", "main"]
 
 PICTURE = "acs_deepcr_demo.png"
 MARKER = "made_by_acs_deepcr_demo.txt"
@@ -24,7 +27,9 @@ _OURS = (PICTURE, _FLAGGED, _UNFLAGGED, _CLEAN, _CLEAN_UNFLAGGED)
 _SCENE = {"n": 3, "shape": (1024, 1024), "chips": 1, "exptime": 1000.0, "field": "galaxies", "seed": 5}
 _CRBIT = dq.CR_ACSREJ
 _SHOWN = 1  # the exposure in the picture
-_CENTRE, _HALF = (400, 560), 75  # the piece of sky: its column and row in that exposure, half its width
+# The piece of sky in the picture: column and row of its middle in that exposure, and half its width.
+_CENTRE = (400, 560)
+_HALF_WIDTH = 75
 
 
 def main(outdir):
@@ -43,13 +48,13 @@ def main(outdir):
     Raises
     ------
     InputError
-        If the directory holds other things.
+        If the directory holds other things, or is a file.
     StepError
         If matplotlib is missing.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise StepError("The demonstration draws with matplotlib, which is missing: pip install matplotlib.")
-    outdir = _prepared(Path(outdir))
+    outdir = _made_ready(Path(outdir))
     from . import simulate
     from .simulate import residual
     from .step import run
@@ -80,8 +85,8 @@ def main(outdir):
     return picture
 
 
-def _prepared(outdir):
-    """The directory, free of an earlier demonstration."""
+def _made_ready(outdir):
+    """Make the directory, or remove an earlier demonstration from it; return its full path."""
     if outdir.exists() and not outdir.is_dir():
         raise InputError(f"{outdir} is not a directory: give another one to the demonstration.")
     outdir.mkdir(parents=True, exist_ok=True)
@@ -97,7 +102,7 @@ def _prepared(outdir):
 
 
 def _drizzle(exposures):
-    """Drizzle exposures as `drizzle_kwargs` says; AstroDrizzle talks to a file beside them."""
+    """Drizzle exposures as `drizzle_kwargs` says; what AstroDrizzle prints goes to a file beside them."""
     from .simulate.residual import read_product
 
     directory = exposures[0].parent
@@ -112,36 +117,43 @@ def _drizzle(exposures):
         from drizzlepac.astrodrizzle import AstroDrizzle
 
         AstroDrizzle([path.name for path in exposures], output=directory.name, **handoff.drizzle_kwargs())
-        gc.collect()  # AstroDrizzle leaves files open, which would be complained of later
+        gc.collect()  # AstroDrizzle leaves files open; closed here, they cause no warnings later
     return read_product(directory / f"{directory.name}_drc_sci.fits", exposures)
 
 
 def _print_residuals(products, exposures):
-    """The table of what cosmic rays left in the products."""
+    """Print the table of what cosmic rays left in the products."""
     from .simulate.residual import LIMIT_SIGMA, flux, near_full_pixels
 
     full = near_full_pixels(products[_UNFLAGGED], exposures)
-    pairs = {"no rejection": (_UNFLAGGED, _CLEAN_UNFLAGGED), "after the step": (_FLAGGED, _CLEAN)}
-    rows = []
-    for name, (product, clean) in pairs.items():
-        pair = products[product], products[clean]
-        rows.append((name, flux(*pair), flux(*pair, full)))
+    compared = {"no rejection": (_UNFLAGGED, _CLEAN_UNFLAGGED), "after the step": (_FLAGGED, _CLEAN)}
+    left = {
+        label: {
+            "everywhere": flux(products[name], products[clean]),
+            "away from full wells": flux(products[name], products[clean], full),
+        }
+        for label, (name, clean) in compared.items()
+    }
+    unrejected = left["no rejection"]
     print(f"Cosmic-ray flux left in the drizzled image (what exceeds {LIMIT_SIGMA:g} sigma of its noise):")
     print(f"{'':16}{'everywhere':>24}{'away from full wells':>28}")
-    for name, *left in rows:
-        cells = (f"{f:,.0f} e- ({100 * f / whole:.3f} %)" for f, whole in zip(left, rows[0][1:], strict=True))
-        print(f"{name:16}{next(cells):>24}{next(cells):>28}")
+    for label, fluxes in left.items():
+        everywhere, away = (
+            f"{found:,.0f} e- ({100 * found / unrejected[where]:.3f} %)" for where, found in fluxes.items()
+        )
+        print(f"{label:16}{everywhere:>24}{away:>28}")
 
 
 def _draw(picture, path, unflagged, flagged):
-    """The same piece of sky four times, on the pixels of one exposure."""
+    """Draw the same piece of sky four times, on the pixels of one exposure."""
     from astropy.io import fits
     from astropy.wcs import WCS
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import AsinhNorm
     from matplotlib.figure import Figure
 
-    window = tuple(slice(c - _HALF, c + _HALF) for c in _CENTRE[::-1])
+    column, row = _CENTRE
+    window = tuple(slice(middle - _HALF_WIDTH, middle + _HALF_WIDTH) for middle in (row, column))
     with fits.open(path, memmap=False) as hdus:
         header, exptime = hdus["SCI", 1].header, hdus[0].header["EXPTIME"]
         exposure = (hdus["SCI", 1].data[window] - header["MDRIZSKY"]) / exptime
@@ -176,7 +188,7 @@ def _draw(picture, path, unflagged, flagged):
 
 
 def _resampled(product, sky):
-    """A product at sky positions, linear between its pixels."""
+    """Return a product at sky positions, linear between its pixels."""
     from scipy.ndimage import map_coordinates
 
     x, y = product.wcs.all_world2pix(*sky, 0)

@@ -4,6 +4,11 @@ Every error that a user's input can cause is one of these; each message is a
 sentence that names the file or parameter, says what is wrong and what to do.
 """
 
+__all__ = [
+    "ArchiveError", "ArrayError", "ArrayTypeError", "DrizzlepacError", "ExposureError", "InputError",
+    "ModelError", "OutputError", "ParameterError", "RunError", "StepError", "StepWarning", "message_of",
+]  # fmt: skip
+
 
 class StepError(Exception):
     """Base class of all errors raised on purpose by acs_deepcr_step."""
@@ -19,6 +24,18 @@ class InputError(StepError):
 
 class ExposureError(StepError):
     """A file is not an exposure that the step can process."""
+
+
+class ArrayError(ExposureError, ValueError):
+    """An array is not an image that the step can work on: its shape or its values."""
+
+
+class ArrayTypeError(ExposureError, TypeError):
+    """An array holds no numbers."""
+
+
+class OutputError(StepError):
+    """A file that the step makes cannot be written; what was in its place is as it was."""
 
 
 class ModelError(StepError):
@@ -55,8 +72,8 @@ class StepWarning(UserWarning):
     """Something the user should know about; the result is usable."""
 
 
-def told(error):
-    """Return what is said of a failure: our own sentence, or that it was not foreseen, and its type.
+def message_of(error):
+    """Return the message for a failure: our own sentence, or that it was not foreseen, and its type.
 
     Parameters
     ----------

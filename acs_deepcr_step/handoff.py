@@ -13,9 +13,15 @@ from pathlib import Path
 
 from stsci.tools.configobj import ConfigObj
 
-from . import dq
+from .arrays import dq
+from .config.specification import CFGSPEC_DIR, nearest
 from .errors import ParameterError
-from .options import CFGSPEC_DIR, nearest
+
+__all__ = [
+    "ASTRODRIZZLE_CFG", "astrodrizzle_names", "cfg_path", "crbit_warning", "drizzle_kwargs",
+    "stale_crmask_warning",
+    "stale_crmasks", "tweakreg_kwargs",
+]  # fmt: skip
 
 ASTRODRIZZLE_CFG = CFGSPEC_DIR / "astrodrizzle_after_deepcr.cfg"
 

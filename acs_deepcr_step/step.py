@@ -1,23 +1,17 @@
 """The step as users call it: inputs -> exposures -> flags -> result table."""
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from . import cleanfile, inputs, models, saving
-from .errors import ExposureError, InputError, ParameterError, RunError
-from .exposure import same_observation
-from .inspection import inspect
-from .parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
-from .runlog import RunLog
+from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
+from .errors import ParameterError, RunError
+from .files import inputs
 
-# What works on pixels loads PyTorch, so it is imported where work begins: TEAL
-# imports this module only to look at it.
+# Work on pixels is imported where it begins: TEAL imports this module only to look at it.
 
 __all__ = ["apply", "run", "undo"]
 
 # What the log calls the pass over the exposures.
-_STEPS = {"run": "Find cosmic rays", "undo": "Take flags back", "apply": "Set flags of mask files"}
+_HEADINGS = {"run": "Find cosmic rays", "undo": "Take flags back", "apply": "Set flags of mask files"}
 
 
 def run(input=None, configobj=None, *, executor=None, **pars):
@@ -77,14 +71,17 @@ def run(input=None, configobj=None, *, executor=None, **pars):
         raise ParameterError(
             "mask_file=no, update_dq=no and clean_file=no together leave nothing to write: set one to yes."
         )
-    paths, notes = inputs.expand(parameters.input if input is None else input)
-    tasks = _plan(paths, parameters)
-    _check_run(tasks, parameters, executor)
-    fields = _fields(tasks, parameters, inputs.tables(parameters.input if input is None else input))
-    page = _page(tasks, parameters)
-    from .process import flag
+    from .work import plan
+    from .work.exposure_work import flag
 
-    return _carry_out("run", flag, tasks, parameters, notes, executor=executor, fields=fields, page=page)
+    given = inputs.expand(parameters.input if input is None else input)
+    tasks = plan.plan_tasks(given.paths, parameters)
+    plan.require_runnable(tasks, parameters, executor)
+    fields = plan.plan_fields(tasks, parameters, inputs.tables(parameters.input if input is None else input))
+    page = _report_path(tasks, parameters)
+    return _carry_out(
+        "run", flag, tasks, parameters, given.notes, executor=executor, fields=fields, page=page
+    )
 
 
 def undo(input, **pars):
@@ -117,11 +114,12 @@ def undo(input, **pars):
     stays too: a later `run` reuses its probabilities. So does a clean file.
     """
     parameters = resolve_some(UNDO_PARAMETERS, pars)
-    paths, notes = inputs.expand(input)
-    tasks = _plan(paths, parameters)
-    from .revert import undo as work
+    from .work.plan import plan_tasks
+    from .work.undo_work import take_flags_back
 
-    return _carry_out("undo", work, tasks, parameters, notes)
+    given = inputs.expand(input)
+    tasks = plan_tasks(given.paths, parameters)
+    return _carry_out("undo", take_flags_back, tasks, parameters, given.notes)
 
 
 def apply(files, masks=None, **pars):
@@ -151,172 +149,56 @@ def apply(files, masks=None, **pars):
         pixels have to be the same). That exposure is as it was.
     """
     parameters = resolve_some(APPLY_PARAMETERS, pars)
-    paths, notes = inputs.expand(files)
-    from .given_masks import with_masks
-    from .process import apply_mask
+    from .work.exposure_work import apply_mask
+    from .work.given_masks import with_masks
+    from .work.plan import plan_tasks
 
-    tasks = with_masks(_plan(paths, parameters), masks)
-    return _carry_out("apply", apply_mask, tasks, parameters, notes)
-
-
-def _plan(paths, parameters):
-    """Tasks for all inputs; nothing is written yet, and every fault is named."""
-    from .task import Task
-
-    faults, tasks = [], []
-    for path in paths:
-        # Behind a symlink the file is flagged, and its mask lies beside the file.
-        file = Path(os.path.realpath(path)) if path.is_symlink() else path
-        try:
-            exposure = inspect(file, parameters.any_detector)
-            target = _target(exposure, parameters)
-            label = str(target if parameters.output_dir else path)
-            tasks.append(Task(label, exposure, target, parameters, _model_for(exposure, parameters)))
-            if parameters.clean_file:
-                cleanfile.require_own(tasks[-1].clean_path, exposure)
-        except ExposureError as error:
-            faults.append(str(error))
-    if faults:
-        raise ExposureError(" ".join(faults))
-    _require_distinct_targets(tasks)
-    if parameters.output_dir:
-        _make_directory(Path(parameters.output_dir).expanduser())
-    _require_room(tasks)
-    return tasks
+    given = inputs.expand(files)
+    tasks = with_masks(plan_tasks(given.paths, parameters), masks)
+    return _carry_out("apply", apply_mask, tasks, parameters, given.notes)
 
 
-def _fields(tasks, parameters, tables):
-    """The groups of exposures to be decided on together, with notes and warnings."""
-    from .association import grouping
-
-    if parameters.consensus == "no" or (len(tasks) < 2 and parameters.consensus == "auto"):
-        return [], [], []
-    fields = grouping.groups(tasks, tables)
-    grouped = {task.label for group in fields[0] for task in group.tasks}
-    alone = [task.label for task in tasks if task.label not in grouped]
-    if parameters.consensus == "yes" and alone:
-        raise ExposureError(
-            f"consensus=yes, but there is no other exposure of the same field and filter for "
-            f"{', '.join(alone)}: name it too, or set consensus to auto."
-        )
-    return fields
-
-
-def _page(tasks, parameters):
+def _report_path(tasks, parameters):
     """Where the report goes; None if none is wanted."""
     if not parameters.report:
         return None
     if not parameters.mask_file:
         raise ParameterError("report=yes needs mask_file=yes: the report is made of the mask files.")
-    from .report.after_run import place
+    from .report.after_run import path_for
 
-    return place(tasks)
-
-
-def _model_for(exposure, parameters):
-    if parameters.model != models.AUTO:
-        return parameters.model
-    return models.for_filter(exposure.filter.split("+")[0])
+    return path_for(tasks)
 
 
-def _target(exposure, parameters):
-    """Where the flagged exposure goes."""
-    if not parameters.output_dir:
-        saving.require_writable(exposure.path.parent, exposure.path if parameters.update_dq else None)
-        return exposure.path
-    target = Path(parameters.output_dir).expanduser() / exposure.path.name
-    if os.path.realpath(target) == os.path.realpath(exposure.path):
-        raise ExposureError(
-            f"{exposure.path} lies in the output_dir itself: give another, or none to flag in place."
-        )
-    if target.exists():
-        there = inspect(target, parameters.any_detector)
-        if not same_observation(there, exposure) or not there.provenance:
-            raise ExposureError(f"{target} is there already and is not a result of this step: move it away.")
-    return target
-
-
-def _require_distinct_targets(tasks):
-    seen = {}
-    for task in tasks:
-        other = seen.setdefault(os.path.realpath(task.target), task)
-        if other is not task:
-            raise InputError(
-                f"{other.exposure.path} and {task.exposure.path} would both become {task.target}: "
-                "run them with different output_dirs."
-            )
-
-
-def _make_directory(directory):
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"output_dir {directory} cannot be made ({error.strerror}).") from error
-    saving.require_writable(directory)
-
-
-def _require_room(tasks):
-    """Room for what the run adds, and for the temporary copies it works on."""
-    from .runner import AT_A_TIME
-
-    needed = {}
-    for task in tasks:
-        size = task.exposure.state.size
-        added, working = needed.get(task.target.parent, (0, 0))
-        # A mask takes about a twelfth of its exposure; a copy in output_dir and a clean file stay.
-        copies = (task.target != task.exposure.path) + task.parameters.clean_file
-        kept = size // 8 + size * copies
-        needed[task.target.parent] = (added + kept, max(working, AT_A_TIME * size))
-    for directory, (added, working) in needed.items():
-        saving.require_space(directory, added + working)
-
-
-def _check_run(tasks, parameters, executor):
-    """What can be refused before the first pixel is read."""
-    from .detect import Detector
-    from .provenance import is_flagged
-
-    # The workers of an executor may have devices that this process has not.
-    device = parameters.device if executor is None else "cpu"
-    for model in {task.model for task in tasks}:
-        Detector(model, precision=parameters.precision, device=device)
-    if parameters.clean_file:
-        cleanfile.inpainter(parameters.inpaint, parameters.precision, device, 0)
-    flagged = [task.label for task in tasks if is_flagged(task.exposure)]
-    if parameters.rerun == "error" and flagged:
-        raise ExposureError(
-            f"{', '.join(flagged)}: flagged before, and rerun=error: undo that first, "
-            "or set rerun to redo or skip."
-        )
-
-
-def _carry_out(what, work, tasks, parameters, notes, *, executor=None, fields=((), (), ()), page=None):
+def _carry_out(what, work, tasks, parameters, notes, *, executor=None, fields=None, page=None):
     """Run tasks with log and progress bar; the table, or the error that names who failed."""
-    from . import logstart, passes, results
+    from .work import log as logs
+    from .work import passes, results
+    from .work.task import FieldPlan
 
-    groups, remarks, warnings = fields
-    with RunLog(parameters.runfile) as log:
+    fields = fields or FieldPlan()
+    with logs.RunLog(parameters.runfile) as log:
         with log.step("Initialization"):
-            logstart.begin(log, what, parameters, tasks, [*notes, *remarks])
-            for group in groups:
-                log.info(f"decided on together: {group.label}")
-            for warning in warnings:
+            logs.begin(log, what, parameters, tasks, [*notes, *fields.notes])
+            for field in fields.fields:
+                log.info(f"decided on together: {field.label}")
+            for warning in fields.warnings:
                 log.warning(warning)
-        rows = passes.rows(work, tasks, (parameters, log, executor), groups, _STEPS[what])
-        failed = {row["filename"]: row["status"] for row in rows if row["status"].startswith("failed")}
+        run = passes.Run(parameters, log, executor)
+        rows = passes.rows(work, tasks, run, fields.fields, _HEADINGS[what])
+        failed = {row.filename: row.failure for row in rows if row.failed}
         table = results.table(rows)
         if page:
-            from .report.after_run import write_of
+            from .report.after_run import write_after
 
             with log.step("Report"):
-                write_of(tasks, table, page, log)
+                write_after(tasks, table, page, log)
         log.times()
         log.info(
             f"acs_deepcr_step {what} ended after {log.seconds:.1f} s: "
             f"{len(tasks) - len(failed)} exposures done, {len(failed)} failed"
         )
     if failed:
-        reasons = " ".join(f"{name}: {status.removeprefix('failed: ')}" for name, status in failed.items())
+        reasons = " ".join(f"{name}: {message}" for name, message in failed.items())
         raise RunError(
             f"{len(failed)} of {len(tasks)} exposures failed and are as they were. {reasons}", table
         )

@@ -16,6 +16,7 @@ import stis_truth
 from real_truth import score
 
 from acs_deepcr_step import detect, models, simulate
+from acs_deepcr_step.arrays import morphology
 
 FIELDS = ("sparse", "galaxies", "crowded")
 FILTERS = ("F435W", "F606W", "F814W")
@@ -26,44 +27,76 @@ LOW_FPR, HIGH_FPR = 5e-4, 5e-3
 
 @dataclass(frozen=True)
 class Sample:
-    """Chips of one field and filter."""
+    """Chips of one field and filter.
+
+    Attributes
+    ----------
+    field, filter : str
+    chips : tuple of simulate.SimulatedChip
+    """
 
     field: str
     filter: str
-    chips: list
+    chips: tuple[simulate.SimulatedChip, ...]
 
 
 def samples(shape, count):
-    """Simulate chips of every field and filter."""
+    """Simulate chips of every field and filter.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    count : int
+        Chips of each.
+
+    Yields
+    ------
+    Sample
+    """
     for i, field in enumerate(FIELDS):
         for j, band in enumerate(FILTERS):
             seeds = [FIRST_SEED + 100 * (3 * i + j) + k for k in range(count)]
             chips = [simulate.chip(shape, filter=band, field=field, seed=seed) for seed in seeds]
-            yield Sample(field, band, chips)
+            yield Sample(field, band, tuple(chips))
 
 
 def models_for(band):
-    """The models that an observer may choose for a filter."""
+    """Return the names of the models that an observer may choose for a filter."""
     return [name for name in models.names() if models.info(name).filter in ("", band)]
 
 
 def figures(sample, name, precision):
-    """A row of the table."""
+    """Return a row of the table.
+
+    Parameters
+    ----------
+    sample : Sample
+    name : str
+        Of the model.
+    precision : str
+
+    Returns
+    -------
+    dict
+    """
     detector = detect.Detector(name, precision=precision)
     probability = np.array([detector.probability(chip.sci) for chip in sample.chips])
     truth = np.array([chip.cr for chip in sample.chips])
     mask = detect.mask(probability, 0.5)
     tpr, fpr = score(mask, truth, np.ones(truth.shape, bool))
     clean, hit = np.sort(probability[~truth]), probability[truth]
-    at = [float((hit > clean[int(len(clean) * (1 - rate))]).mean()) for rate in (LOW_FPR, HIGH_FPR)]
+    at_low, at_high = (
+        float((hit > clean[int(len(clean) * (1 - rate))]).mean()) for rate in (LOW_FPR, HIGH_FPR)
+    )
     flagged = [flagged_peaks(chip, chip_mask) for chip, chip_mask in zip(sample.chips, mask, strict=True)]
     return {
         "field": sample.field,
         "filter": sample.filter,
         "model": name,
         "precision": precision,
-        "tpr_at_0.05%": at[0],
-        "tpr_at_0.5%": at[1],
+        "tpr_at_0.05%": at_low,
+        "tpr_at_0.5%": at_high,
         "tpr": tpr,
         "fpr": fpr,
         "stars": sum(stars for stars, _ in flagged),
@@ -72,8 +105,19 @@ def figures(sample, name, precision):
 
 
 def flagged_peaks(chip, mask):
-    """Stars of S/N above 20 that are not saturated, and how many have a flagged peak."""
-    near_hit = detect.dilate(chip.cr, 1)
+    """Count stars of S/N above 20 that are not saturated, and those with a flagged peak.
+
+    Parameters
+    ----------
+    chip : simulate.SimulatedChip
+    mask : ndarray, (R, C), bool
+
+    Returns
+    -------
+    stars, flagged : int
+        Stars whose peak is not next to a true cosmic ray, and how many of these are flagged.
+    """
+    near_hit = morphology.dilate(chip.cr, 1)
     clean = chip.sci - chip.cr_charge
     stars = flagged = 0
     for star in chip.stars[(chip.stars["snr"] > 20) & ~chip.stars["saturated"]]:
@@ -89,7 +133,7 @@ def flagged_peaks(chip, mask):
 
 
 def simulated(quick):
-    """Table of all fields, filters, models and precisions."""
+    """Return the table of all fields, filters, models and precisions."""
     shape, count = ((512, 512), 1) if quick else ((1024, 1024), 4)
     rows = [
         figures(sample, name, precision)
@@ -101,7 +145,7 @@ def simulated(quick):
 
 
 def stis(path):
-    """Table of the real STIS pair, at threshold 0.5."""
+    """Return the table of the real STIS pair, at threshold 0.5."""
     rows = []
     for precision in PRECISIONS:
         for number, image in enumerate(stis_truth.read_pair(path), start=1):

@@ -1,6 +1,6 @@
 """One case in a process of its own, so that its peak memory is its own.
 
-    python benchmarks/child.py CASE DIRECTORY
+    python benchmarks/child.py CASE [OPTION] DIRECTORY
 
 Works on the exposures in DIRECTORY, which it changes, and prints one line of
 JSON: seconds (imports left out), step_seconds, peak_mb, base_mb (after the
@@ -8,12 +8,13 @@ imports, before the work).
 
 Cases: ``imports``; ``tool NAME`` (a tool on the first chip);
 ``run PRECISION`` (the step on all exposures); ``report`` (the page of exposures
-that were flagged before); ``decide WAY`` (the flags of exposures whose
-probabilities are there, consensus=WAY); ``drizzle standard``; ``drizzle
-PRECISION`` (the step, then AstroDrizzle without its cosmic-ray steps);
-``growth`` (the step on all exposures, memory sampled meanwhile).
+that were flagged before); ``decide CONSENSUS`` (the flags of exposures whose
+probabilities are there); ``drizzle standard``; ``drizzle PRECISION`` (the step,
+then AstroDrizzle without its cosmic-ray steps); ``growth PRECISION`` (the step on
+all exposures, memory sampled meanwhile).
 """
 
+import argparse
 import gc
 import importlib
 import json
@@ -25,6 +26,15 @@ from pathlib import Path
 
 # Interval of the samples of memory, seconds.
 _SAMPLING = 0.05
+# What `run` imports when it is called.
+_STEP_MODULES = (
+    "step",
+    "work.plan",
+    "work.passes",
+    "work.exposure_work",
+    "work.field_work",
+    "network.detect",
+)
 
 
 def peak_mb():
@@ -46,8 +56,8 @@ def peak_mb():
 
 
 def _import_step():
-    """Everything that the step imports: imports are not to be timed."""
-    for module in ("step", "process"):
+    """Import everything that the step imports: imports are not to be timed."""
+    for module in _STEP_MODULES:
         importlib.import_module(f"acs_deepcr_step.{module}")
 
 
@@ -96,22 +106,22 @@ def _drizzle(paths, way):
     return work
 
 
-def _decide(paths, way):
-    """All but the network: flags from the probabilities of an earlier run."""
+def _decide(paths, consensus):
+    """Do all but the network's work: flags from the probabilities of an earlier run."""
     import acs_deepcr_step
 
     _import_step()
 
     def work():
         began = time.process_time()
-        found = acs_deepcr_step.run([p.name for p in paths], consensus=way, progress=False, runfile="")
+        found = acs_deepcr_step.run([p.name for p in paths], consensus=consensus, progress=False, runfile="")
         return {"cpu_seconds": time.process_time() - began, "exposures": [int(n) for n in found["nexp"]]}
 
     return work
 
 
 def _growth(paths, precision):
-    """The step on all exposures; resident memory at even shares of the way."""
+    """Run the step on all exposures, and sample the resident memory meanwhile."""
     import psutil
 
     work, samples, stop = _run(paths, precision), [], threading.Event()
@@ -134,8 +144,13 @@ def _growth(paths, precision):
     return measured
 
 
-def _report(paths, *_):
-    """The report of exposures that were flagged before; its imports are part of it."""
+def _imports(_paths, _option):
+    _import_step()
+    return dict
+
+
+def _report(paths, _option):
+    """Write the report of exposures that were flagged before; its imports count."""
 
     def work():
         from acs_deepcr_step import report
@@ -148,23 +163,24 @@ def _report(paths, *_):
 
 
 _CASES = {
-    "tool": _tool, "run": _run, "decide": _decide, "drizzle": _drizzle, "growth": _growth, "report": _report,
+    "imports": _imports, "tool": _tool, "run": _run, "decide": _decide, "drizzle": _drizzle,
+    "growth": _growth, "report": _report,
 }  # fmt: skip
 
 
 def main():
     """Run the case that the command line names."""
-    kind, *argument, directory = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("case", choices=_CASES)
+    parser.add_argument("option", nargs="?", help="name of the tool, precision, or consensus")
+    parser.add_argument("directory", type=Path, help="with the exposures, which are changed")
+    arguments = parser.parse_args()
     # What the programs print must not get between the result and its reader.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    directory = arguments.directory.resolve()
     os.chdir(directory)
-    paths = sorted(Path(directory).glob("*_fl?.fits"))
-    if kind == "imports":
-        _import_step()
-        work = dict
-    else:
-        work = _CASES[kind](paths, *argument)
+    work = _CASES[arguments.case](sorted(directory.glob("*_fl?.fits")), arguments.option)
     gc.collect()
     base = peak_mb()
     began = time.perf_counter()

@@ -77,7 +77,7 @@ def cores():
 
 
 def processor():
-    """Return the processor's name, as far as the system tells it."""
+    """Return the processor's name, where the system tells it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -95,7 +95,7 @@ def bfloat16_is_native():
 
 
 def facts():
-    """Return what a figure means nothing without: date, machine, load, versions.
+    """Return what has to be known with any figure: date, machine, load, versions.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def interleaved(cases, repeats, clock=time.perf_counter):
     Returns
     -------
     dict of str to list of float
-        Seconds of each repeat; the same place in two lists is the same repeat.
+        Seconds of each repeat, in the same order for all cases.
     """
     seconds = {name: [] for name in cases}
     for _ in range(repeats):

@@ -1,11 +1,11 @@
-"""What deciding on exposures together costs, beside deciding on each by itself.
+"""What deciding on the exposures of a field together costs, beside deciding on each by itself.
 
     python benchmarks/consensus.py [--quick] [--n 2 4] [--repeats 3] [--output DIR]
 
 The network has run before: both ways read the same exposures and probabilities and write the same files.
 Seconds are those of the processor, medians of interleaved runs, each a process of its own; ``per_pair_s`` is
-the difference over the number of pairs (N (N - 1) / 2, each asked both ways); the memory is the difference of
-the peaks.
+the difference over the number of pairs, N (N - 1) / 2, each of which is compared both ways; ``more_mb`` is
+the difference of the peaks of memory.
 """
 
 import common
@@ -35,12 +35,14 @@ def _figures(data, n, repeats):
     data.copies(n)
     directory = data.root / "work"
     in_child(directory, "run", "auto")
-    found = {"no": [], "yes": []}
+    measured = {"no": [], "yes": []}  # by the parameter `consensus`
     for _ in range(repeats):
-        for way, its in found.items():
-            its.append(in_child(directory, "decide", way))
+        for consensus, runs in measured.items():
+            runs.append(in_child(directory, "decide", consensus))
+    if any(run is None for runs in measured.values() for run in runs):
+        raise SystemExit("A run failed: see above.")
     seconds, peaks = (
-        {way: common.median([one[key] for one in its]) for way, its in found.items()}
+        {consensus: common.median([run[key] for run in runs]) for consensus, runs in measured.items()}
         for key in ("cpu_seconds", "peak_mb")
     )
     return {

@@ -18,7 +18,7 @@ class Data:
     shape : tuple of int
         Rows and columns of a chip; every exposure has two chips.
     n : int
-        Exposures that are simulated, 4 unless few are needed.
+        How many exposures.
     field : str
         As of `simulate.association`.
     """
@@ -43,7 +43,7 @@ class Data:
         Parameters
         ----------
         n : int
-            More than were simulated are the same ones under other names.
+            If more than were simulated, some are the same under other names.
         name : str
             The directory, which is emptied.
 

@@ -20,6 +20,7 @@ pixels is flagged.
 
 import argparse
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,9 @@ from real_truth import EIGHT, count_events, grown, score
 from scipy import ndimage
 
 import acs_deepcr_step
-from acs_deepcr_step import detect, dq
+from acs_deepcr_step import instruments
+from acs_deepcr_step.arrays import dq
+from acs_deepcr_step.flagging import guard
 
 SEED_SIGMA, GROW_SIGMA = 6.0, 3.0
 EVENT_ELECTRONS = 500.0
@@ -37,8 +40,28 @@ HALO_RADII, HALO_ELECTRONS = (5, 8), 100.0
 GROW_SHARE = 0.2
 
 
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """What a picture shows of an image.
+
+    Attributes
+    ----------
+    image : ndarray, (R, C), float32
+        Electrons.
+    truth : ndarray, (R, C), bool
+        Pixels that cosmic rays hit.
+    plain, protected : ndarray, (R, C), bool
+        Flags without and with `protect_saturated`.
+    """
+
+    image: np.ndarray
+    truth: np.ndarray
+    plain: np.ndarray
+    protected: np.ndarray
+
+
 def shipped():
-    """Path of the exposure that spherical_geometry ships."""
+    """Return the path of the exposure that spherical_geometry ships."""
     package = importlib.util.find_spec("spherical_geometry")
     return Path(package.submodule_search_locations[0]) / "tests" / "data" / "j8bt06nyq_flt.fits"
 
@@ -57,12 +80,12 @@ def truth_of(image, saturated, read_noise):
     Returns
     -------
     hits, undecided : ndarray, (R, C), bool
-        Undecided are the groups that are too faint to tell.
+        Undecided are the groups that are too faint to be sure of.
     """
     background = ndimage.percentile_filter(image, 25, 7)
     sigma = np.sqrt(read_noise**2 + np.maximum(background, 0))
     stars, rays = _saturated_groups(image, background, saturated)
-    blind = detect.dilate(stars, 3)
+    blind = guard.near(stars)
     hits = _sharp(image - background, sigma) & ~blind
     smooth = _median_of_others(image, hits)
     excess = image - smooth
@@ -77,7 +100,7 @@ def truth_of(image, saturated, read_noise):
 
 
 def _sharp(height, sigma):
-    """Pixels far narrower than the PSF along some direction."""
+    """Return the pixels that are far narrower than the PSF along some direction."""
     sharp = np.zeros(height.shape, bool)
     for step, contrast in (
         ((0, 1), SIDE_CONTRAST),
@@ -93,13 +116,13 @@ def _sharp(height, sigma):
 
 
 def _median_of_others(image, hits):
-    """Median of the 5x5 around each pixel without the hits in it."""
+    """Return the median of the 5x5 around each pixel, without the hits in it."""
     filled = np.where(hits, ndimage.percentile_filter(image, 25, 7), image)
     return ndimage.median_filter(filled, 5)
 
 
 def _saturated_groups(image, background, saturated):
-    """Saturated pixels of stars, which have a halo, and of cosmic rays, which have none."""
+    """Return the saturated pixels of stars, which have a halo, and of cosmic rays, which have none."""
     labels, count = ndimage.label(saturated, EIGHT)
     stars = np.zeros(image.shape, bool)
     floor = np.median(background)
@@ -113,37 +136,56 @@ def _saturated_groups(image, background, saturated):
 
 
 def figures(path, threshold=0.5):
-    """Print TPR and FPR with and without `protect_saturated`; return what a picture needs."""
+    """Print TPR and FPR with and without `protect_saturated`.
+
+    Parameters
+    ----------
+    path : path-like
+        An ACS/HRC ``_flt.fits``.
+    threshold : float
+
+    Returns
+    -------
+    Masks
+    """
     with fits.open(path, memmap=False) as hdus:
         header, image = hdus[0].header, hdus["SCI"].data.astype(np.float32)
         flags = hdus["DQ"].data
-    saturated = ((flags & dq.SATURATED) != 0) | (image > detect.SATURATION_LEVEL)
+    full_well = instruments.find(header["INSTRUME"], header["DETECTOR"]).full_well
+    saturated = dq.is_saturated(image, full_well, flags)
     read_noise = max(float(header[f"READNSE{amplifier}"]) for amplifier in header["CCDAMP"])
     use = (flags & ~dq.SATURATED) == 0
     truth, undecided = truth_of(image, saturated, read_noise)
     use &= ~undecided
-    plain, guarded = (
-        acs_deepcr_step.clean(
-            image, inpaint=None, threshold=threshold, dq=flags, protect_saturated=protected
-        )[0]
-        for protected in (False, True)
+    plain, protected = (
+        acs_deepcr_step.clean(image, inpaint=None, threshold=threshold, dq=flags, protect_saturated=protect)[
+            0
+        ]
+        for protect in (False, True)
     )
-    near = detect.dilate(saturated, 3)
+    near = guard.near(saturated)
     print(
         f"{count_events(truth & use)} events, {np.count_nonzero(truth & use)} pixels in the truth", end="; "
     )
     found = np.unique(ndimage.label(truth & use, EIGHT)[0][plain & truth & use]).size
     print(f"{found} of them found")
     for name, where in (("all", use), ("away from saturated pixels", use & ~near)):
-        for what, mask in (("without", plain), ("with", guarded)):
+        for what, mask in (("without", plain), ("with", protected)):
             tpr, fpr = score(mask, truth, where)
             count = np.count_nonzero(mask & where)
             print(f"{name}, {what} protect_saturated: {count} flags, TPR {tpr:.3f}, FPR {fpr:.2e}")
-    return image, truth, plain, guarded
+    return Masks(image, truth, plain, protected)
 
 
-def draw(picture, image, truth, plain, guarded):
-    """Write pieces of the image with truth and flags over them."""
+def draw(picture, masks):
+    """Draw pieces of the image with truth and flags over them.
+
+    Parameters
+    ----------
+    picture : path-like
+        PNG to write.
+    masks : Masks
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -152,11 +194,13 @@ def draw(picture, image, truth, plain, guarded):
     figure, axes = plt.subplots(2, 3, figsize=(21, 14), layout="constrained")
     for column, (y, x) in enumerate(((300, 300), (620, 500), (800, 100))):
         piece = np.s_[y : y + 160, x : x + 160]
-        grey = np.arcsinh((image[piece] - np.percentile(image[piece], 20)) / 20)
-        colours = np.zeros((2, *grey.shape, 4))
-        colours[0][truth[piece]] = (1, 0.8, 0, 0.7)
-        colours[1][guarded[piece]], colours[1][(plain & ~guarded)[piece]] = (1, 0, 0, 0.7), (0, 0.8, 1, 0.7)
-        for axis, colour in zip(axes[:, column], colours, strict=True):
+        image = masks.image[piece]
+        grey = np.arcsinh((image - np.percentile(image, 20)) / 20)
+        truth, flags = np.zeros((2, *grey.shape, 4))
+        truth[masks.truth[piece]] = (1, 0.8, 0, 0.7)
+        flags[masks.protected[piece]] = (1, 0, 0, 0.7)
+        flags[(masks.plain & ~masks.protected)[piece]] = (0, 0.8, 1, 0.7)
+        for axis, colour in zip(axes[:, column], (truth, flags), strict=True):
             axis.imshow(grey, cmap="gray", origin="lower")
             axis.imshow(colour, origin="lower")
     axes[0, 1].set_title("truth (yellow)")
@@ -170,9 +214,9 @@ def main():
     parser.add_argument("path", nargs="?", default=shipped(), type=Path)
     parser.add_argument("--picture", help="write a PNG of some pieces")
     options = parser.parse_args()
-    drawn = figures(options.path)
+    masks = figures(options.path)
     if options.picture:
-        draw(options.picture, *drawn)
+        draw(options.picture, masks)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import common
 import numpy as np
+from astropy.stats import sigma_clipped_stats
 
-from acs_deepcr_step import clean, detect, inpaint, models, simulate
-from acs_deepcr_step.training.samples import sky_level
+from acs_deepcr_step import clean, inpaint, instruments, models, simulate
+from acs_deepcr_step.flagging import guard
 
 FIELDS = {"sparse": "F814W", "crowded": "F606W", "galaxies": "F435W"}
 EXPTIME = 1000.0
@@ -34,6 +35,29 @@ REPLACEMENTS = ("medmask", "meanmask", "idw")
 
 
 @dataclass(frozen=True)
+class Size:
+    """How much is simulated.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Of a chip.
+    chips : int
+        Of each field.
+    """
+
+    rows: int
+    columns: int
+    chips: int
+
+    def __str__(self):
+        return f"{self.chips} chips of {self.rows} x {self.columns} a field"
+
+
+QUICK, FULL = Size(256, 256, 1), Size(1024, 1024, 3)
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A simulated chip, and what is compared.
 
@@ -42,7 +66,7 @@ class Scene:
     image, unhit : ndarray, (R, C), float32
         With and without cosmic rays.
     hit, use, bright : ndarray, (R, C), bool
-        Cosmic rays; pixels that count; those of light.
+        Pixels that cosmic rays hit; that count; that hold light of a source.
     """
 
     image: np.ndarray
@@ -52,30 +76,76 @@ class Scene:
     bright: np.ndarray
 
 
-def scenes(field, shape, count):
-    """Simulate the chips of a field."""
+@dataclass(frozen=True, eq=False)
+class Filling:
+    """One chip, filled.
+
+    Attributes
+    ----------
+    scene : Scene
+    mask : ndarray, (R, C), bool
+        The pixels that were filled.
+    filled : ndarray, (R, C), float32
+        Electrons.
+    """
+
+    scene: Scene
+    mask: np.ndarray
+    filled: np.ndarray
+
+
+def scenes(field, size):
+    """Simulate the chips of a field.
+
+    Parameters
+    ----------
+    field : str
+    size : Size
+
+    Returns
+    -------
+    list of Scene
+    """
     first = FIRST_SEED + 100 * list(FIELDS).index(field)
     made = []
-    for seed in range(first, first + count):
-        chip = simulate.chip(shape, EXPTIME, FIELDS[field], field, seed)
-        unhit = chip.sci - chip.cr_charge
-        use = (chip.dq_clean == 0) & ~detect.dilate(unhit > detect.SATURATION_LEVEL, detect.GUARD_SIDE // 2)
-        bright = unhit > sky_level(unhit, chip.dq_clean != 0) + BRIGHT_SIGMA * noise(unhit)
+    for seed in range(first, first + size.chips):
+        chip = simulate.chip((size.rows, size.columns), EXPTIME, FIELDS[field], field, seed)
+        unhit, good = chip.sci - chip.cr_charge, chip.dq_clean == 0
+        use = good & ~guard.near(unhit > instruments.ACS_WFC.full_well)
+        bright = unhit > _sky_level(unhit[good]) + BRIGHT_SIGMA * noise(unhit)
         made.append(Scene(chip.sci, unhit, chip.cr, use, bright))
     return made
 
 
+def _sky_level(electrons):
+    clipping = {"sigma": 3, "maxiters": 3, "cenfunc": "median", "stdfunc": "mad_std"}
+    _, median, _ = sigma_clipped_stats(electrons.astype(np.float64), **clipping)
+    return median
+
+
 def noise(unhit):
-    """The noise of a pixel by its signal, electrons."""
+    """Return the noise of pixels by their signal, electrons."""
     return np.sqrt(np.maximum(unhit, 0) + READ_NOISE**2)
 
 
-def row(field, way, results):
-    """Figures over chips: pairs of a scene, and a tuple of mask and filled image."""
+def row(field, way, fillings):
+    """Return a row of a table.
+
+    Parameters
+    ----------
+    field, way : str
+    fillings : list of Filling
+        Of all chips of the field.
+
+    Returns
+    -------
+    dict
+    """
     sigmas, electrons, bright = [], [], []
-    for scene, (mask, filled) in results:
-        where = mask & scene.hit & scene.use
-        error = (filled - scene.unhit)[where]
+    for filling in fillings:
+        scene = filling.scene
+        where = filling.mask & scene.hit & scene.use
+        error = (filling.filled - scene.unhit)[where]
         electrons.append(error)
         sigmas.append(error / noise(scene.unhit)[where])
         bright.append(scene.bright[where])
@@ -95,7 +165,7 @@ def row(field, way, results):
 
 
 def ways(trained):
-    """Our ways of filling, by name."""
+    """Return our ways of filling by name, and that of trained weights if there are any."""
     made = {name: inpaint.Inpainter(name, precision="float32") for name in models.names("inpaint")}
     made[models.MEDMASK] = inpaint.Inpainter(models.MEDMASK)
     if trained:
@@ -104,53 +174,57 @@ def ways(trained):
 
 
 def truth(size, trained):
-    """Table with the simulator's masks."""
+    """Return the table with the simulator's masks."""
     return _filled(size, trained, lambda scene: scene.hit, "mask: the simulator's")
 
 
 def model(size, trained):
-    """Table with the masks of the global model."""
+    """Return the table with the masks of the global model."""
     return _filled(
         size, trained, lambda scene: clean(scene.image, inpaint=None)[0], "mask: the global model's at 0.5"
     )
 
 
 def _filled(size, trained, find, note):
-    """Table with the masks that a function finds."""
+    """Return the table with the masks that a function finds."""
     rows = []
     for field in FIELDS:
-        chips = scenes(field, *size)
-        masks = [find(scene) for scene in chips]
-        for name, way in ways(trained).items():
-            results = [(scene, (m, way.fill(scene.image, m))) for scene, m in zip(chips, masks, strict=True)]
-            rows.append(row(field, name, results))
-    return common.table(rows, [_told(size), note])
+        chips = scenes(field, size)
+        rows += _our_rows(field, chips, [find(scene) for scene in chips], trained)
+    return common.table(rows, [_note(size), note])
+
+
+def _our_rows(field, chips, masks, trained):
+    return [
+        row(
+            field,
+            name,
+            [Filling(s, mask, way.fill(s.image, mask)) for s, mask in zip(chips, masks, strict=True)],
+        )
+        for name, way in ways(trained).items()
+    ]
 
 
 def astroscrappy(size, trained):
-    """Table with the masks of astroscrappy."""
+    """Return the table with the masks of astroscrappy."""
     from astroscrappy import detect_cosmics
 
     rows = []
     for field in FIELDS:
-        chips = scenes(field, *size)
+        chips = scenes(field, size)
         found = {
-            kind: [detect_cosmics(scene.image, cleantype=kind, **LACOSMIC) for scene in chips]
+            kind: [Filling(s, *detect_cosmics(s.image, cleantype=kind, **LACOSMIC)) for s in chips]
             for kind in REPLACEMENTS
         }
-        for kind, results in found.items():
-            rows.append(row(field, f"astroscrappy {kind}", zip(chips, results, strict=True)))
-        masks = [mask for mask, _ in found["medmask"]]
-        for name, way in ways(trained).items():
-            results = [(scene, (m, way.fill(scene.image, m))) for scene, m in zip(chips, masks, strict=True)]
-            rows.append(row(field, name, results))
-    return common.table(rows, [_told(size), "mask: astroscrappy's; our ways fill its mask with medmask"])
+        for kind, fillings in found.items():
+            rows.append(row(field, f"astroscrappy {kind}", fillings))
+        rows += _our_rows(field, chips, [filling.mask for filling in found["medmask"]], trained)
+    return common.table(rows, [_note(size), "mask: astroscrappy's; our ways fill its mask with medmask"])
 
 
-def _told(size):
-    (rows, columns), count = size
+def _note(size):
     filters = ", ".join(f"{field} {band}" for field, band in FIELDS.items())
-    return f"simulated, {EXPTIME:g} s, {count} chips of {rows} x {columns} a field ({filters})"
+    return f"simulated, {EXPTIME:g} s, {size} ({filters})"
 
 
 def main():
@@ -158,7 +232,7 @@ def main():
     parser = common.parser(__doc__, ("truth", "model", "astroscrappy"), repeats=1)
     parser.add_argument("--trained", help="weights trained by 'acs-deepcr inpaint', to be measured too")
     arguments = parser.parse_args()
-    size = ((256, 256), 1) if arguments.quick else ((1024, 1024), 3)
+    size = QUICK if arguments.quick else FULL
     parts = {
         "truth": lambda: truth(size, arguments.trained),
         "model": lambda: model(size, arguments.trained),

@@ -6,8 +6,6 @@ Every case is a process of its own; its peak is the kernel's own count of
 resident memory, imports included (the case ``imports`` says how much they take).
 """
 
-import functools
-
 import numpy as np
 from common import FULL_SIZE, QUICK_SIZE, bfloat16_is_native, measure, parser, table, version
 from exposures import Data, in_child
@@ -23,7 +21,12 @@ def main():
     """Measure the parts that the command line asks for."""
     arguments = parser(__doc__, PARTS, repeats=1).parse_args()
     with Data(QUICK_SIZE if arguments.quick else FULL_SIZE) as data:
-        functions = {part: functools.partial(globals()[f"_{part}"], data, arguments) for part in PARTS}
+        functions = {
+            "tools": lambda: _tools(data),
+            "runs": lambda: _runs(data),
+            "paths": lambda: _paths(data),
+            "growth": lambda: _growth(16 if arguments.quick else _MANY),
+        }
         measure("memory", functions, arguments)
 
 
@@ -32,7 +35,7 @@ def _precisions():
 
 
 def _row(label, found):
-    """One row; what could not be measured has no figures."""
+    """Return one row; what could not be measured has no figures."""
     found = found or {}
     figures = {key: found.get(key, np.nan) for key in ("peak_mb", "base_mb", "seconds")}
     return {"case": label, **figures}
@@ -42,8 +45,8 @@ def _notes():
     return ["MB of 1e6 bytes; peak: of the process, imports and input included; base: before the work"]
 
 
-def _tools(data, arguments):
-    """Every program on one chip."""
+def _tools(data):
+    """Measure every program on one chip."""
     rows = []
     for name in NAMES:
         if name == "ours bfloat16" and not bfloat16_is_native():
@@ -55,8 +58,8 @@ def _tools(data, arguments):
     return table(rows, [*_notes(), *notes, "no figures: not installed, or it failed (see the messages)"])
 
 
-def _runs(data, arguments):
-    """Whole runs of one and of eight exposures."""
+def _runs(data):
+    """Measure whole runs of one and of eight exposures."""
     data.copies(1)
     rows = [_row("imports alone", in_child(data.root / "work", "imports"))]
     for precision in _precisions():
@@ -67,8 +70,8 @@ def _runs(data, arguments):
     return table(rows, _notes())
 
 
-def _paths(data, arguments):
-    """From four exposures to the product, both ways."""
+def _paths(data):
+    """Measure from four exposures to the product, both ways."""
     rows = []
     for way in ("standard", *_precisions()):
         data.copies(4, "drizzle")
@@ -77,10 +80,10 @@ def _paths(data, arguments):
     return table(rows, [*_notes(), "four exposures; processes that AstroDrizzle starts are not counted"])
 
 
-def _growth(data, arguments):
-    """Many small exposures in one run: resident memory in each eighth of the way."""
+def _growth(n):
+    """Measure the resident memory in each eighth of one run of many small exposures."""
     with Data(_SMALL, n=1) as small:
-        small.copies(16 if arguments.quick else _MANY)
+        small.copies(n)
         found = in_child(small.root / "work", "growth", "auto")
     if not found:
         raise SystemExit("The run of many exposures failed: see above.")
@@ -88,7 +91,6 @@ def _growth(data, arguments):
     rows = [{"share": f"{i + 1}/8", "median_mb": float(np.median(s)), "highest_mb": float(s.max())}
             for i, s in enumerate(shares) if s.size]  # fmt: skip
     grown = rows[-1]["median_mb"] - rows[1]["median_mb"]
-    n = 16 if arguments.quick else _MANY
     return table(rows, [f"{n} exposures of two chips of {_SMALL[0]} x {_SMALL[1]} in one run",
                         f"from the second eighth to the last: {grown:+.1f} MB"])  # fmt: skip
 

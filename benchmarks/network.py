@@ -18,7 +18,8 @@ import torch
 from common import bfloat16_is_native, cores, interleaved, measure, median, parser, ratio, table, timed
 from variants import ARCHITECTURE, MARGIN, Variant, folded_module, published, published_state
 
-from acs_deepcr_step import detect, simulate, unet
+from acs_deepcr_step import simulate
+from acs_deepcr_step.network import detect, unet
 
 PARTS = ("variants", "layers", "sides", "batch", "openvino", "compile", "faults", "wall")
 
@@ -46,7 +47,7 @@ def _image(side):
 
 
 def _tile(side, batch=1):
-    """Tiles with their margins, (batch, 1, side + 2 margins, the same), float32."""
+    """Return tiles with their margins, (batch, 1, side + 2 margins, the same), float32."""
     size = side + 2 * MARGIN
     tile = np.ascontiguousarray(_image(max(size, 512))[:size, :size])
     return torch.from_numpy(tile)[None, None].repeat(batch, 1, 1, 1)
@@ -57,7 +58,7 @@ def _package(dtype):
 
 
 def _variants_of(dtype):
-    """Variants from the published network to all that was thought of; the names say what is new."""
+    """Return the variants by name, from the published network on; the names say what is new."""
     made = {
         "the package's own": _package(dtype),
         "folded, padded, channels first": Variant(dtype, padding=1, merged=False, strided=False, last=False),
@@ -77,7 +78,7 @@ def _variants_of(dtype):
 
 
 def _compared(cases, pixels, arguments, labels, reference):
-    """Rows of nanoseconds per pixel, and how many times faster than the reference."""
+    """Return rows of nanoseconds per pixel, and how many times faster than the reference."""
     for function in cases.values():
         function()
     seconds = interleaved(cases, arguments.repeats, time.process_time)
@@ -90,7 +91,7 @@ def _compared(cases, pixels, arguments, labels, reference):
 
 
 def _variants(arguments):
-    """The same tile through every variant."""
+    """Measure the same tile through every variant."""
     rows, side = [], 128 if arguments.quick else 320
     x = _tile(side)
     exact = _package(torch.float32)(x)
@@ -108,7 +109,7 @@ def _variants(arguments):
 
 
 def _layers(arguments):
-    """The package's network by operation."""
+    """Measure the package's network by operation."""
     rows, side = [], 128 if arguments.quick else 320
     x = _tile(side)
     for dtype in _dtypes():
@@ -133,7 +134,7 @@ def _layers(arguments):
 
 
 def _sides(arguments):
-    """The package's network against the side of its tiles, on pixels enough for all."""
+    """Measure the package's network against the side of its tiles, per useful pixel."""
     rows = []
     sides = (64, 128, 256) if arguments.quick else (128, 192, 256, 320, 384, 512, 768, 1024)
     for dtype in _dtypes():
@@ -145,7 +146,7 @@ def _sides(arguments):
 
 
 def _batch(arguments):
-    """Several tiles in one call."""
+    """Measure several tiles in one call."""
     rows, sides = [], (64,) if arguments.quick else (128, 256, 320)
     for dtype in _dtypes():
         network = _package(dtype)
@@ -158,7 +159,7 @@ def _batch(arguments):
 
 
 def _openvino_network(side, precision, threads=1, streams=1):
-    """The folded network compiled by OpenVINO for one size of tile."""
+    """Compile the folded network by OpenVINO for one size of tile."""
     import openvino
 
     core = openvino.Core()
@@ -174,7 +175,7 @@ def _openvino_network(side, precision, threads=1, streams=1):
 
 
 def _openvino(arguments):
-    """OpenVINO on one thread beside torch, each at its own best side."""
+    """Measure OpenVINO on one thread beside torch, at several sides."""
     if importlib.util.find_spec("openvino") is None:
         return table([{"precision": "", "variant": "openvino", "ns_per_pixel": np.nan, "speed": np.nan}],
                      ["openvino: not installed"])  # fmt: skip
@@ -197,7 +198,7 @@ def _ask(request, x):
 
 
 def _compile(arguments):
-    """torch.compile of the folded network."""
+    """Measure the folded network with torch.compile."""
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         return table([{"precision": "", "variant": "compiled", "ns_per_pixel": np.nan, "speed": np.nan}],
                      ["torch.compile: no C++ compiler here"])  # fmt: skip
@@ -220,7 +221,7 @@ def _compile(arguments):
 
 
 def _faults(arguments):
-    """Page faults of whole detections in threads: memory that goes back to the system and comes anew."""
+    """Count page faults of whole detections: memory that was given back to the system and comes anew."""
     import resource
 
     rows, image = [], _image(512 if arguments.quick else 2048)
@@ -243,7 +244,7 @@ def _faults(arguments):
 
 
 def _wall(arguments):
-    """Threads inside a tile, a tile per thread, and OpenVINO with a stream per core."""
+    """Measure threads inside a tile, a tile per thread, and OpenVINO with a stream per core."""
     image, rows = _image(512 if arguments.quick else 2048), []
     many = cores()
     for dtype in _dtypes():
@@ -271,7 +272,7 @@ def _wall(arguments):
 
 
 def _cut(image, side):
-    """Tiles with margins that cover an image, its edges repeated, each (1, 1, rows, columns)."""
+    """Return tiles with margins that cover an image, its edges mirrored, each (1, 1, rows, columns)."""
     more = -image.shape[0] % side
     padded = np.pad(image, (MARGIN, MARGIN + more), mode="reflect")
     starts = range(0, image.shape[0], side)

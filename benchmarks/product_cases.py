@@ -11,7 +11,22 @@ from pathlib import Path
 from acs_deepcr_step import simulate
 
 _REFERENCE_KEYS = {"idc": "IDCTAB", "d2i": "D2IMFILE", "npl": "NPOLFILE"}
-_OTHER_SEEDS = 500  # what is simulated beside has cosmic rays of its own
+_OTHER_SEEDS = 500  # companions have cosmic rays of their own
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """The exposures of one case.
+
+    Attributes
+    ----------
+    drizzled : list of Path
+    companions : list of Path
+        Flagged with these, but not drizzled.
+    """
+
+    drizzled: list[Path]
+    companions: list[Path]
 
 
 @dataclass(frozen=True)
@@ -25,8 +40,8 @@ class Case:
         Exposures that are drizzled.
     settings : dict
         Arguments of `simulate.association`.
-    company : dict
-        Arguments of as many further exposures, which are flagged with these but not drizzled.
+    companion_settings : dict
+        Arguments of as many further exposures, which are flagged with these but not drizzled; none if empty.
     corrected : bool
         Whether the headers get the distortion corrections D2IMFILE and NPOLFILE.
     """
@@ -34,7 +49,7 @@ class Case:
     name: str
     n: int
     settings: dict = field(default_factory=dict)
-    company: dict = field(default_factory=dict)
+    companion_settings: dict = field(default_factory=dict)
     corrected: bool = False
 
     def write(self, directory, seed, frame, references=None):
@@ -51,26 +66,51 @@ class Case:
 
         Returns
         -------
-        files, company : list of Path
+        Simulated
         """
         settings = {**frame, **self.settings}
         files = simulate.association(directory, n=self.n, seed=seed, **settings)
-        company = []
-        if self.company:
-            beside = {**settings, "root": "j8sm02", **self.company}
-            company = simulate.association(directory, n=self.n, seed=seed + _OTHER_SEEDS, **beside)
+        companions = []
+        if self.companion_settings:
+            others = {**settings, "root": "j8sm02", **self.companion_settings}
+            companions = simulate.association(directory, n=self.n, seed=seed + _OTHER_SEEDS, **others)
         if self.corrected:
             _correct(files, references, directory / "references")
-        return files, company
+        return Simulated(files, companions)
 
 
 def of_fields(fields, numbers):
-    """Every field at every number of exposures."""
+    """Return the cases of every field at every number of exposures.
+
+    Parameters
+    ----------
+    fields : sequence of str
+    numbers : sequence of int
+
+    Returns
+    -------
+    list of Case
+    """
     return [Case(name, n, {"field": name}) for name in fields for n in numbers]
 
 
 def of_robustness(fields, numbers, shape, corrected):
-    """What goes wrong in practice, in every field; `corrected`: the distortion corrections too."""
+    """Return the cases of what goes wrong in practice, in every field.
+
+    Parameters
+    ----------
+    fields : sequence of str
+    numbers : sequence of int
+        Of exposures.
+    shape : tuple of int
+        Rows and columns of a chip.
+    corrected : bool
+        Whether the case with distortion corrections is among them.
+
+    Returns
+    -------
+    list of Case
+    """
     half = ((0, 0), (shape[1] / 2, 0), (0, shape[0] / 2), (20, 20))
     special = {
         **{f"offset {d}": {"offsets": ((0, 0), (d, 0), (0, d), (-d, d))} for d in (0.1, 0.3, 1.0, 3.0)},
@@ -90,7 +130,9 @@ def of_robustness(fields, numbers, shape, corrected):
                 its = {key: value[:n] if isinstance(value, (tuple, list)) else value
                        for key, value in settings.items()}  # fmt: skip
                 cases.append(Case(f"{name} {what}", n, {"field": name, **its}))
-            cases.append(Case(f"{name} other filter", n, {"field": name}, company={"filter": "F606W"}))
+            cases.append(
+                Case(f"{name} other filter", n, {"field": name}, companion_settings={"filter": "F606W"})
+            )
             if corrected:
                 cases.append(Case(f"{name} D2IM, NPOL", n, {"field": name}, corrected=True))
     return cases
@@ -107,11 +149,8 @@ def _correct(files, references, folder):
         path = folder / packed.stem
         with gzip.open(packed) as source, open(path, "wb") as target:
             shutil.copyfileobj(source, target)
-        kind, band = (
-            path.stem.rsplit("_", 1)[-1],
-            fits.getval(path, "FILTER2", 0) if "npl" in path.stem else "",
-        )
-        if kind != "npl" or band.startswith("F814W"):
+        kind = path.stem.rsplit("_", 1)[-1]
+        if kind != "npl" or fits.getval(path, "FILTER2", 0).startswith("F814W"):
             names[_REFERENCE_KEYS[kind]] = f"jref${path.name}"
     with _environment("jref", f"{folder}{os.sep}"), warnings.catch_warnings():
         warnings.simplefilter("ignore")

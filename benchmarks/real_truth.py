@@ -7,17 +7,26 @@ EIGHT = np.ones((3, 3), bool)
 
 
 def grown(seeds, candidates):
-    """Seeds and all candidates that touch them through candidates, corners included, (R, C) bool."""
+    """Return seeds and all candidates that touch them through candidates, corners included.
+
+    Parameters
+    ----------
+    seeds, candidates : ndarray, (R, C), bool
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+    """
     return ndimage.binary_propagation(seeds, mask=seeds | candidates, structure=EIGHT)
 
 
 def count_events(mask):
-    """Groups of pixels that touch, corners included."""
+    """Count the groups of pixels that touch, corners included."""
     return ndimage.label(mask, structure=EIGHT)[1]
 
 
 def score(mask, truth, use):
-    """Return (TPR, FPR) of a mask where `use` is true.
+    """Return TPR and FPR of a mask where `use` is true.
 
     Parameters
     ----------
@@ -25,7 +34,7 @@ def score(mask, truth, use):
 
     Returns
     -------
-    tuple of float
+    tpr, fpr : float
         Share of the true pixels, and of the others, that are flagged.
     """
     return float(mask[truth & use].mean()), float(mask[~truth & use].mean())

@@ -19,9 +19,9 @@ _FIGURES = ("seconds", "cpu_seconds", "megabytes", "peak_mb")
 
 def main():
     """Measure the fields that the command line asks for."""
-    line = parser(__doc__, ("write",))
-    line.add_argument("--fields", nargs="+", choices=FIELDS, default=list(FIELDS), help="kinds of fields")
-    arguments = line.parse_args()
+    options = parser(__doc__, ("write",))
+    options.add_argument("--fields", nargs="+", choices=FIELDS, default=list(FIELDS), help="kinds of fields")
+    arguments = options.parse_args()
     measure("report", {"write": lambda: _write(arguments)}, arguments)
 
 
@@ -31,15 +31,15 @@ def _write(arguments):
         with Data(QUICK_SIZE if arguments.quick else FULL_SIZE, field=field) as data:
             files = data.copies(4)
             run(files, runfile="", progress=False)
-            found = [in_child(data.root / "work", "report") for _ in range(arguments.repeats)]
-        if None in found:
+            measurements = [in_child(data.root / "work", "report") for _ in range(arguments.repeats)]
+        if None in measurements:
             raise SystemExit("A report failed: see above.")
-        rows.append({"field": field, **{key: _median(found, key) for key in _FIGURES}})
+        rows.append({"field": field, **{key: _median(measurements, key) for key in _FIGURES}})
     return table(rows, ["four exposures of two chips; MB of 1e6 bytes; medians; imports included"])
 
 
-def _median(found, key):
-    return float(np.median([one[key] for one in found]))
+def _median(measurements, key):
+    return float(np.median([measured[key] for measured in measurements]))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,13 @@ import numpy as np
 import stis_truth
 from tqdm import tqdm
 
-from acs_deepcr_step import detect, simulate
-from acs_deepcr_step.training import figures, outputs, roc, scoring, simulated, tally
-from acs_deepcr_step.training.samples import Origin, Sample, ignored, sky_level
+from acs_deepcr_step import simulate
+from acs_deepcr_step.arrays import morphology, probabilities
+from acs_deepcr_step.arrays.background import clipped_level
+from acs_deepcr_step.training import roc
+from acs_deepcr_step.training.evaluation import figures, outputs, scoring, tally
+from acs_deepcr_step.training.samples import FIELD_OF, Origin, Sample, ignored
+from acs_deepcr_step.training.simulated import simulator
 
 FIELDS = ("crowded", "sparse", "galaxies")
 FILTERS = ("F435W", "F606W", "F814W")
@@ -39,9 +43,9 @@ SIDE, PATCHES, THRESHOLDS = 256, 500, np.linspace(0.001, 0.999, 500)
 
 def write_patches(directory, count):
     """Write scores, hit and ignored pixels: those of a simulated chip, turned and shifted to make enough."""
-    [chip] = simulated.chips([FIRST_SEED + 9000], "galaxies", "F814W", (1024, 1024))
+    [chip] = simulator.chips([FIRST_SEED + 9000], "galaxies", "F814W", (1024, 1024))
     # As the step stores them, so that no rounding stands between both ways.
-    scores = (roc.stored(scoring.model()(chip)) / roc.STORED_UNIT).astype(np.float32)
+    scores = (roc.scaled_probability(scoring.model()(chip)) / probabilities.SCALE).astype(np.float32)
     rng = np.random.default_rng(FIRST_SEED)
     planes = {"scores": scores, "truth": chip.truth, "ignore": chip.ignore}
     made = {
@@ -58,14 +62,14 @@ def one_pass(patches, thresholds=THRESHOLDS):
     """Every threshold that the step can tell apart, each patch looked at once."""
     whole = None
     for scores, truth, ignore in zip(*patches, strict=True):
-        counted = roc.Histogram.of(roc.stored(scores), truth, ignore)
+        counted = roc.Histogram.of(roc.scaled_probability(scores), truth, ignore)
         whole = counted if whole is None else whole + counted
     curve = whole.roc()
     return np.array([curve.at(threshold) for threshold in thresholds])
 
 
 def sweep(patches, thresholds=THRESHOLDS):
-    """A pass over all patches for each of 500 thresholds, each patch as fast as numpy can."""
+    """Return a pass over all patches for each of 500 thresholds, each patch as fast as numpy can."""
     hits = sum(np.count_nonzero(truth & ~ignore) for _, truth, ignore in zip(*patches, strict=True))
     clean = sum(np.count_nonzero(~ignore) for ignore in patches[2]) - hits
     rates = []
@@ -126,7 +130,7 @@ def passes(arguments):
         {
             "way": way,
             "patches": count,
-            "thresholds": len(THRESHOLDS) if way == "sweep" else roc.STORED_UNIT + 1,
+            "thresholds": len(THRESHOLDS) if way == "sweep" else probabilities.SCALE + 1,
         }
         | {name: common.median([run[name] for run in found[case]]) for name in MEASURED}
         for case, (way, count) in cases.items()
@@ -149,7 +153,7 @@ def passes(arguments):
 
 
 def published_and_lacosmic(filters=FILTERS):
-    """What is scored."""
+    """Return what is scored."""
     return [*scoring.published(filters), *scoring.lacosmic()]
 
 
@@ -158,7 +162,7 @@ def simulated_samples(count, shape):
     for i, field in enumerate(FIELDS):
         for j, band in enumerate(FILTERS):
             first = FIRST_SEED + 100 * (3 * i + j)
-            yield from simulated.chips(range(first, first + count), field, band, shape)
+            yield from simulator.chips(range(first, first + count), field, band, shape)
 
 
 def draw_examples(outdir, samples, scorers):
@@ -168,10 +172,10 @@ def draw_examples(outdir, samples, scorers):
         field, band = sample.origin.field, sample.origin.filter
         if band == "F606W" and field not in drawn:
             drawn.add(field)
-            options = figures.FigureOptions(box=(100, 100, 256), title="Simulated exposure, 500 s")
+            options = figures.FigureOptions(box=figures.Box(100, 100, 256), title="Simulated exposure, 500 s")
             figures.exposure(outdir / f"figure1_{field}.png", sample, options)
             two = [scorer for scorer in scorers if not scorer.is_mask and scorer.applies_to(sample.origin)]
-            masks = [(scorer.name, scorer(sample) > 0.5) for scorer in two[:2]]
+            masks = [figures.NamedMask(scorer.name, scorer(sample) > 0.5) for scorer in two[:2]]
             figures.masks(outdir / f"figure2_{field}.png", sample, *masks, options)
         yield sample
 
@@ -184,13 +188,14 @@ def evaluate(arguments):
     samples = draw_examples(outdir, simulated_samples(count, shape), scorers)
     tallies = tally.tallied(tqdm(samples, total=9 * count), scorers)
     truth = (
-        f"{simulated.STATEMENT} 500 s; {count} chips of {shape[0]} x {shape[1]} pixels a field and filter."
+        f"{simulator.DESCRIPTION.statement} 500 s; {count} chips of {shape[0]} x {shape[1]} pixels a field "
+        "and filter."
     )
     return outputs.write(tallies, outdir, truth, "Simulated exposures of 500 s, simulator's truth")
 
 
 def associations(directory, count, shape, n):
-    """Simulated observation sets: (field, exposures)."""
+    """Return simulated observation sets: (field, exposures)."""
     for i, field in enumerate(FIELDS):
         for j, band in enumerate(FILTERS):
             for k in range(count):
@@ -209,9 +214,9 @@ TRUTHS = {
 
 
 def views(made, known):
-    """The same chip with each truth: sample from its truth file, sample from the simulator."""
+    """Return the same chip with each truth: sample from its truth file, sample from the simulator."""
     made = replace(made, origin=known.origin)
-    ring = detect.dilate(made.truth, 1) & ~made.truth
+    ring = morphology.dilate(made.truth, 1) & ~made.truth
     return {
         "astrodrizzle": made,
         "astrodrizzle_ring": replace(made, ignore=made.ignore | ring),
@@ -221,16 +226,18 @@ def views(made, known):
 
 def astrodrizzle_truth(arguments):
     """Table 3 against AstroDrizzle's truth, and against the simulator's on the same exposures."""
-    from acs_deepcr_step.training import truth
+    from acs_deepcr_step.training.truth import file as truth_file
+    from acs_deepcr_step.training.truth import pipeline
+    from acs_deepcr_step.training.truth.options import TruthOptions
 
     n, count, shape = (3, 1, (256, 256)) if arguments.quick else (4, 1, (512, 512))
     scorers, counts = scoring.published(FILTERS), {name: tally.Tallies() for name in TRUTHS}
     with tempfile.TemporaryDirectory() as directory:
         for field, paths in tqdm(associations(Path(directory), count, shape, n), total=9 * count):
             # The simulated headers know where they look: no TweakReg.
-            options = truth.TruthOptions(tweakreg=None, ring=0, field=simulated.FIELD_OF[field])
-            made = truth.make(paths, paths[0].parent / "truth", options)
-            for its, known in zip(truth.samples(made), simulated.samples(paths), strict=True):
+            options = TruthOptions(tweakreg=None, ring=0, field=FIELD_OF[field])
+            made = pipeline.make(paths, paths[0].parent / "truth", options)
+            for its, known in zip(truth_file.samples(made), simulator.samples(paths), strict=True):
                 for name, sample in views(its, known).items():
                     counts[name] += tally.tallied([sample], scorers)
                 driz_cr = scoring.Scorer(DRIZ_CR, lambda _, its=its: its.truth, is_mask=True)
@@ -251,16 +258,16 @@ def astrodrizzle_truth(arguments):
 
 
 def stis_samples(path):
-    """The two images of the pair."""
+    """Return the two images of the pair."""
     for number, image in enumerate(stis_truth.read_pair(path), start=1):
         ignore = ~image.use | ignored(image.electrons, np.zeros(image.use.shape, np.int16))
-        sky = sky_level(image.electrons, ignore | image.truth)
+        sky = clipped_level(image.electrons, ignore | image.truth)
         origin = Origin("STIS", f"o4k19a010_{number}", number, "STIS CCD", "", 150.0)
         yield Sample(image.electrons, image.truth, ignore, sky, origin)
 
 
 def stis(arguments):
-    """The curves on the real STIS pair."""
+    """Return the curves on the real STIS pair."""
     outdir = arguments.output / "stis"
     outdir.mkdir(parents=True, exist_ok=True)
     # On noise like this LACosmic needs other settings for the same rates.
@@ -275,7 +282,7 @@ def stis(arguments):
 
 
 def arguments_of(argv=None):
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small: shows that it works")
     parser.add_argument("--repeats", type=int, default=3, help="interleaved repeats; medians are printed")

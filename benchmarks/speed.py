@@ -8,8 +8,6 @@ repeat by repeat. Leave the machine alone meanwhile.
 """
 
 import functools
-import threading
-import time
 
 import numpy as np
 import tools
@@ -28,6 +26,7 @@ from common import (
     timed,
 )
 from exposures import Data, in_child
+from stopwatch import Stopwatch
 
 import acs_deepcr_step
 from acs_deepcr_step import detect
@@ -38,15 +37,17 @@ PARTS = ("tools", "stages", "pixels", "exposures", "workers", "paths")
 # deepCR's tiles have no overlap: its output differs this close to a seam or edge.
 _SEAM, _PATCH = 10, 1024
 
-# What belongs to a stage of `run`: module below the package, and the name there.
+# What belongs to a stage of `run`: functions and methods, by their names below the package.
 STAGES = {
     "read": (
-        ("step", "inspect"), ("exposure", "read_raw"),
-        ("exposure", "image_in_electrons"), ("exposure", "read_dq"),
+        "files.inspection.inspect", "files.exposure.read_sci", "files.exposure.read_dq",
+        "files.exposure.SciPixels.in_electrons",
     ),
-    "infer": (("detect.Detector", "probability"),),
-    "decide": (("flags", "to_stored"), ("flags", "decide"), ("flags", "count_groups")),
-    "write": (("fitsbytes", "with_checksum"), ("maskfile", "write"), ("saving", "splice")),
+    "infer": ("network.detect.Detector.probability",),
+    "decide": (
+        "arrays.probabilities.to_scaled", "flagging.single.decide", "arrays.morphology.count_groups",
+    ),
+    "write": ("files.fitsbytes.with_checksum", "files.mask_file.write", "files.splice.splice"),
 }  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def main():
     command = parser(__doc__, PARTS)
     command.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="of the networks")
     arguments = command.parse_args()
+    Stopwatch(STAGES)  # says at once if a function is gone
     if arguments.device != "cpu":
         detect.Detector(device=arguments.device)  # says at once if there is none
     with Data(QUICK_SIZE if arguments.quick else FULL_SIZE) as data:
@@ -67,7 +69,7 @@ def _precisions(device):
 
 
 def _tools(data, arguments):
-    """All programs on one exposure; slow ones once, on the first half of a chip."""
+    """Measure all programs on one exposure; slow ones once, on the first half of a chip."""
     images = chips_of(data.paths[:1])
     found, missing = tools.available(arguments.device)
     half = images[0][:, : images[0].shape[1] // 2]
@@ -103,7 +105,7 @@ def _tool_row(name, seconds, scale):
 
 
 def _same_masks(found, images):
-    """Where our masks differ from deepCR's, away from its seams and the frame's edge."""
+    """Tell where our masks differ from deepCR's, away from its seams and the frame's edge."""
     by_name = {tool.name: tool for tool in found}
     if "deepCR" not in by_name:
         return ["masks not compared: no deepCR"]
@@ -154,72 +156,13 @@ class OnCopies:
         return timed(lambda: acs_deepcr_step.run([str(p) for p in paths], **keywords))
 
 
-class Stopwatch:
-    """Adds up the time in named functions of the package while it is entered.
-
-    Functions within functions count for the outermost; threads add up.
-
-    Parameters
-    ----------
-    stages : dict of str to sequence of (str, str)
-        As `STAGES`.
-
-    Attributes
-    ----------
-    seconds : dict of str to float
-    missing : list of str
-        Functions that are not there.
-    """
-
-    def __init__(self, stages):
-        self.seconds = dict.fromkeys(stages, 0.0)
-        self.missing = []
-        self._stages, self._inside, self._lock, self._old = stages, threading.local(), threading.Lock(), []
-
-    def __enter__(self):
-        for stage, functions in self._stages.items():
-            for home, name in functions:
-                owner = _named(home)
-                if not hasattr(owner, name):
-                    self.missing.append(f"{home}.{name}")
-                    continue
-                self._old.append((owner, name, getattr(owner, name)))
-                setattr(owner, name, self._watched(stage, getattr(owner, name)))
-        return self
-
-    def __exit__(self, *exception):
-        while self._old:
-            setattr(*self._old.pop())
-
-    def _watched(self, stage, function):
-        @functools.wraps(function)
-        def call(*args, **keywords):
-            if getattr(self._inside, "yes", False):
-                return function(*args, **keywords)
-            self._inside.yes, began = True, time.perf_counter()
-            try:
-                return function(*args, **keywords)
-            finally:
-                self._inside.yes = False
-                with self._lock:
-                    self.seconds[stage] += time.perf_counter() - began
-
-        return call
-
-
 def _infer(detector, images):
     for image in images:
         detector.probability(image)
 
 
-def _named(home):
-    module, _, name = home.partition(".")
-    found = __import__(f"acs_deepcr_step.{module}", fromlist=[module])
-    return getattr(found, name) if name else found
-
-
 def _stages(data, arguments):
-    """Where the time of a whole run on one exposure goes, beside its inference alone."""
+    """Measure where the time of a whole run on one exposure goes, beside its inference alone."""
     images, device = chips_of(data.paths[:1]), arguments.device
     gathered = {precision: [] for precision in _precisions(device)}
     detectors = {precision: detect.Detector(precision=precision, device=device) for precision in gathered}
@@ -240,12 +183,11 @@ def _stages(data, arguments):
     ]
     notes = ["seconds, one exposure; inference: the network alone on both chips; run: without the stopwatch",
              "rest: what no stage claims (hashes, comparisons, log); ratio: run over inference"]  # fmt: skip
-    notes += [f"{name} is not in the package any more: its time is in rest" for name in watch.missing]
     return table(rows, notes)
 
 
 def _pixels(data, arguments):
-    """Inference against the size of the image."""
+    """Measure inference against the size of the image."""
     whole = np.concatenate(chips_of(data.paths[:1]))
     rows_of = [max(1, whole.shape[0] * 2**k // 16) for k in range(5)]
     sizes = {f"{rows * whole.shape[1] / 1e6:.2f}": whole[:rows] for rows in rows_of}
@@ -265,7 +207,7 @@ def _pixels(data, arguments):
 
 
 def _exposures(data, arguments):
-    """Whole runs against the number of exposures."""
+    """Measure whole runs against the number of exposures."""
     numbers = (1, 2, 4, 8)
     runs = {n: OnCopies(data, n, device=arguments.device) for n in numbers}
     runs[1].seconds()
@@ -281,7 +223,7 @@ def _exposures(data, arguments):
 
 
 def _workers(data, arguments):
-    """Whole runs of four exposures against the number of worker processes."""
+    """Measure whole runs of four exposures against the number of worker processes."""
     runs, seconds = {}, {}
     notes = ["whole run() of four exposures, precision auto, start of the workers included"]
     for workers in (1, 2):
@@ -301,7 +243,7 @@ def _workers(data, arguments):
 
 
 def _paths(data, arguments):
-    """From four calibrated exposures to the drizzled product, both ways; a third of the repeats."""
+    """Measure from four calibrated exposures to the product, both ways; a third of the repeats."""
     ways = ("standard", *_precisions("cpu"))
     found = {way: [] for way in ways}
     for _ in range(max(1, arguments.repeats // 3)):

@@ -78,7 +78,7 @@ def read_pair(path):
 
 
 def _noise(first, second, read_noise):
-    """Noise of the difference of two images in electrons where no cosmic ray is, (R, C)."""
+    """Return the noise of the difference of two images where no cosmic ray is, electrons, (R, C)."""
     # The lower of the two is free of cosmic rays but biased; the local median is neither.
     level = np.maximum(np.minimum(first, second), ndimage.median_filter((first + second) / 2, 5))
     return np.sqrt(2 * read_noise**2 + 2 * np.maximum(level, 0))

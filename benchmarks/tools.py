@@ -7,7 +7,7 @@ out. They are set as their authors advise for HST, or as named.
 import contextlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from common import bfloat16_is_native, version
@@ -34,7 +34,7 @@ class Tool:
     slow: bool = False
 
 
-class NotHere(Exception):
+class ToolUnavailableError(Exception):
     """A tool that cannot be measured; the message says why."""
 
 
@@ -43,7 +43,7 @@ def ours(precision, device):
     from acs_deepcr_step import detect
 
     if precision == "bfloat16" and device == "cpu" and not bfloat16_is_native():
-        raise NotHere("the processor has no native bfloat16")
+        raise ToolUnavailableError("the processor has no native bfloat16")
     detector = detect.Detector(precision=precision, device=device)
     return lambda image: detect.mask(detector.probability(image))
 
@@ -90,21 +90,54 @@ def cosmic_conn():
     return lambda image: model.detect_cr(image.copy()) > 0.5
 
 
-# Name -> how to make it, whether it is slow, and the package it needs.
-# `paper`: the settings of Kwon, Zhang & Bloom 2021 for their comparison.
+@dataclass(frozen=True)
+class _Maker:
+    """How a tool is made.
+
+    Attributes
+    ----------
+    function : callable
+        Returns the function that finds cosmic rays.
+    package : str
+        What it needs.
+    slow : bool
+        As in `Tool`.
+    settings : dict
+        Keywords of `function`.
+    takes_device : bool
+        Whether `function` takes the keyword `device` too.
+    """
+
+    function: Callable
+    package: str
+    slow: bool = False
+    settings: dict = field(default_factory=dict)
+    takes_device: bool = False
+
+    def make(self, device):
+        """Return the function that finds cosmic rays."""
+        where = {"device": device} if self.takes_device else {}
+        return self.function(**self.settings, **where)
+
+
+# The settings of Kwon, Zhang & Bloom 2021 for their comparison.
 _PAPER = {
     "sepmed": False, "cleantype": "medmask", "niter": 4, "sigfrac": 0.3, "objlim": 2, "readnoise": READ_NOISE,
     "gain": 1.0,
 }  # fmt: skip
 _MAKERS = {
-    "ours float32": (lambda device: ours("float32", device), False, "acs_deepcr_step"),
-    "ours bfloat16": (lambda device: ours("bfloat16", device), False, "acs_deepcr_step"),
-    "deepCR": (deepcr, False, "deepCR"),
-    "astroscrappy defaults": (lambda device: astroscrappy(), False, "astroscrappy"),
-    "astroscrappy paper": (lambda device: astroscrappy(**_PAPER), True, "astroscrappy"),
-    "lacosmic": (lambda device: lacosmic(), True, "lacosmic"),
-    "dfcosmic": (dfcosmic, True, "dfcosmic"),
-    "cosmic-conn": (lambda device: cosmic_conn(), True, "cosmic-conn"),
+    **{
+        f"ours {precision}": _Maker(
+            ours, "acs_deepcr_step", settings={"precision": precision}, takes_device=True
+        )
+        for precision in ("float32", "bfloat16")
+    },
+    "deepCR": _Maker(deepcr, "deepCR", takes_device=True),
+    "astroscrappy defaults": _Maker(astroscrappy, "astroscrappy"),
+    "astroscrappy paper": _Maker(astroscrappy, "astroscrappy", slow=True, settings=_PAPER),
+    "lacosmic": _Maker(lacosmic, "lacosmic", slow=True),
+    "dfcosmic": _Maker(dfcosmic, "dfcosmic", slow=True, takes_device=True),
+    "cosmic-conn": _Maker(cosmic_conn, "cosmic-conn", slow=True),
 }
 NAMES = tuple(_MAKERS)
 
@@ -125,17 +158,17 @@ def make(name, device="cpu"):
 
     Raises
     ------
-    NotHere
+    ToolUnavailableError
         If it is not installed, or cannot run here.
     """
-    maker, slow, package = _MAKERS[name]
-    if version(package) == "not installed":
-        raise NotHere("not installed")
+    maker = _MAKERS[name]
+    if version(maker.package) == "not installed":
+        raise ToolUnavailableError("not installed")
     try:
-        find = maker(device)
+        find = maker.make(device)
     except ImportError as error:
-        raise NotHere(f"cannot be imported: {error}") from error
-    return Tool(name, lambda image: np.asarray(find(image), bool), slow)
+        raise ToolUnavailableError(f"cannot be imported: {error}") from error
+    return Tool(name, lambda image: np.asarray(find(image), bool), maker.slow)
 
 
 def available(device="cpu"):
@@ -155,6 +188,6 @@ def available(device="cpu"):
     for name in NAMES:
         try:
             found.append(make(name, device))
-        except NotHere as reason:
+        except ToolUnavailableError as reason:
             missing[name] = str(reason)
     return found, missing

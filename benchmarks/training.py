@@ -20,11 +20,12 @@ import numpy as np
 
 import acs_deepcr_step
 from acs_deepcr_step import detect, models, simulate
-from acs_deepcr_step.training import simulated
-from acs_deepcr_step.training.fit import fit
-from acs_deepcr_step.training.patches import PatchOptions, open_patches, write
-from acs_deepcr_step.training.recipe import Recipe, RunOptions
-from acs_deepcr_step.training.roc import HIGH_FPR, LOW_FPR, Histogram, stored
+from acs_deepcr_step.training.evaluation.roc import HIGH_FPR, LOW_FPR, Histogram
+from acs_deepcr_step.training.evaluation.scores import scaled_probability
+from acs_deepcr_step.training.fit.loop import fit
+from acs_deepcr_step.training.fit.recipe import Recipe, RunOptions
+from acs_deepcr_step.training.patches.dataset import PatchOptions, open_patches, write
+from acs_deepcr_step.training.simulated import simulator
 
 FIELDS = ("sparse", "galaxies", "crowded")
 FILTERS = ("F435W", "F606W", "F814W")
@@ -38,11 +39,11 @@ PATCHES = PatchOptions(side=64, border=0)  # simulated chips have no edge faults
 
 
 def chips(first_seed, side):
-    """Simulated chips, one of each field and filter, with their truth."""
+    """Return simulated chips, one of each field and filter, with their truth."""
     seed = first_seed
     for field in FIELDS:
         for band in FILTERS:
-            yield field, next(simulated.chips([seed], field, band, (side, side)))
+            yield field, next(simulator.chips([seed], field, band, (side, side)))
             seed += 1
 
 
@@ -57,7 +58,7 @@ def train(directory, quick):
 
 
 def score(path, quick):
-    """A row for each held-out chip: the trained model's figures, and the published global one's."""
+    """Return a row for each held-out chip: the trained model's figures, and the published global one's."""
     detectors = {
         "": detect.Detector(path, precision="float32"),
         "published_": detect.Detector(models.GLOBAL, precision="float32"),
@@ -66,7 +67,7 @@ def score(path, quick):
     for field, sample in chips(HELD_OUT_SEED, HELD_OUT_SIDE // 2 if quick else HELD_OUT_SIDE):
         row = {"field": field, "filter": sample.origin.filter}
         for prefix, detector in detectors.items():
-            scores = stored(detector.probability(sample.image))
+            scores = scaled_probability(detector.probability(sample.image))
             curve = Histogram.of(scores, sample.truth, sample.ignore).roc()
             row[f"{prefix}tpr_at_0.05%"] = float(curve.tpr_at(LOW_FPR))
             row[f"{prefix}tpr_at_0.5%"] = float(curve.tpr_at(HIGH_FPR))
@@ -77,7 +78,7 @@ def score(path, quick):
 
 
 def in_the_step(path, directory):
-    """What the step flags with the weights, given by their path."""
+    """Return what the step flags with the weights, given by their path."""
     [exposure] = simulate.association(
         directory / "exposure", n=1, shape=(512, 512), chips=1, seed=HELD_OUT_SEED + 900
     )

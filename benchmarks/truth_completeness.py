@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from astropy.table import Table
 
-from acs_deepcr_step.training import completeness, completeness_measured
+from acs_deepcr_step.training.truth import completeness, completeness_simulation
 
 NUMBERS = (2, 3, 4, 6, 8)
 TIMES = (350.0, 500.0, 1000.0)
@@ -40,7 +40,7 @@ def main():
     cases = QUICK if arguments.quick else itertools.product(NUMBERS, TIMES, completeness.FIELDS)
     rows = []
     for n, exptime, field in cases:
-        measured = completeness_measured.measure(n, exptime, field=field)
+        measured = completeness_simulation.measure(n, exptime, field=field)
         print(f"{field:14} {measured.statement}", flush=True)
         rows.append(asdict(measured))
     if arguments.quick:

@@ -14,9 +14,13 @@ from pathlib import Path
 
 from acs_deepcr_step import simulate
 from acs_deepcr_step.errors import StepWarning
-from acs_deepcr_step.training import completeness, scoring, simulated, truth
-from acs_deepcr_step.training.roc import HIGH_FPR, LOW_FPR
-from acs_deepcr_step.training.tally import tallied
+from acs_deepcr_step.training.evaluation import scoring
+from acs_deepcr_step.training.evaluation.roc import HIGH_FPR, LOW_FPR
+from acs_deepcr_step.training.evaluation.tally import tallied
+from acs_deepcr_step.training.simulated import simulator
+from acs_deepcr_step.training.truth import completeness, pipeline
+from acs_deepcr_step.training.truth import file as truth_file
+from acs_deepcr_step.training.truth.options import TruthOptions
 
 SHAPE, EXPTIME, SEED = (512, 512), 500.0, 95
 
@@ -44,11 +48,11 @@ def _counts(n, field, scorers):
     with tempfile.TemporaryDirectory() as directory:
         options = {"exptime": EXPTIME, "field": completeness.FIELDS[field], "seed": SEED}
         paths = simulate.association(directory, n=n, shape=SHAPE, chips=1, **options)
-        yield "known", tallied(simulated.samples(paths), scorers)
+        yield "known", tallied(simulator.samples(paths), scorers)
         for ring, name in ((0, "AstroDrizzle, no ring"), (1, "AstroDrizzle, ring ignored")):
-            settings = truth.TruthOptions(tweakreg=None, ring=ring, field=field)
-            made = truth.make(paths, Path(directory, f"ring{ring}"), settings)
-            yield name, tallied(truth.samples(made), scorers)
+            settings = TruthOptions(tweakreg=None, ring=ring, field=field)
+            made = pipeline.make(paths, Path(directory, f"ring{ring}"), settings)
+            yield name, tallied(truth_file.samples(made), scorers)
 
 
 def _cells(tallies, key):

@@ -1,11 +1,11 @@
-"""The network in every form that was thought of, for `network.py` to compare."""
+"""The network in the forms that `network.py` compares."""
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from acs_deepcr_step import models, unet
+from acs_deepcr_step.network import models, unet
 
 ARCHITECTURE = unet.Architecture()
 
@@ -19,7 +19,7 @@ def published_state():
 
 
 def _last(tensor):
-    """The same tensor with the strides of channels-last, which one channel leaves open."""
+    """Return a tensor with the strides of channels-last, which torch does not set for one channel."""
     rows = tensor.permute(0, 2, 3, 1).contiguous()
     n, r, c, channels = rows.shape
     return rows.as_strided(rows.shape, (r * c * channels, c * channels, channels, 1)).permute(0, 3, 1, 2)
@@ -44,7 +44,7 @@ def folded_module():
 
 
 def _fused_relu(x, weight, bias):
-    """Convolution and ReLU in one call of torch's own oneDNN operation (private: only measured)."""
+    """Do convolution and ReLU in one call of torch's own oneDNN operation (private: only measured)."""
     unit = [1, 1]
     return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, [0, 0], unit, unit, 1, "relu", [], "")
 

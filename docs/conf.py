@@ -66,8 +66,8 @@ html_theme_options = {
 copyright = f"2026, {author}"
 
 
-def headings_to_rubrics(app, what, name, obj, options, lines):
-    """Sections of a module's docstring are not sections of the page, which may show several modules."""
+def headings_to_rubrics(_app, what, _name, _obj, _options, lines):
+    """Make rubrics of the sections of a module's docstring: a page may show several modules."""
     if what != "module":
         return
     for number in range(len(lines) - 1, 0, -1):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from acs_deepcr_step.training.patches import PatchOptions, open_patches, write
-from acs_deepcr_step.training.recipe import Recipe, RunOptions
+from acs_deepcr_step.training.fit.recipe import Recipe, RunOptions
+from acs_deepcr_step.training.patches.dataset import PatchOptions, open_patches, write
 from acs_deepcr_step.training.samples import Origin, Sample
 
 SMALL = PatchOptions(side=64, border=0)

@@ -1,61 +1,73 @@
 """What a person looks at after a run: one HTML page of figures of merit, pictures and warnings.
 
-It is made of exposures and their mask files alone, so that it can be written at any
-time after a run. The page holds its pictures in itself, needs no network, and reads
-without JavaScript.
+It is made from exposures and their mask files alone, so that it can be written at any
+time after a run. The page holds its pictures in itself, and needs neither network nor
+JavaScript.
 """
 
 import importlib.util
 from pathlib import Path
 
-from ..errors import InputError, ParameterError
+from ..errors import InputError, OutputError, ParameterError
 
 __all__ = ["MARK", "NAME", "require", "write"]
 
 NAME = "acs_deepcr_report.html"
 
-# Stands in the head of every page of ours, by which it is known again.
+# In the head of every page that the step writes: only such a file is ever replaced.
 MARK = 'name="generator" content="acs_deepcr_step'
-_HEAD = 2000  # bytes
-_NEEDED = {"matplotlib": "matplotlib", "jinja2": "Jinja2", "PIL": "pillow"}
+_HEAD = 2000  # bytes that are searched for it
+_LIBRARIES = {"matplotlib": "matplotlib", "jinja2": "Jinja2", "PIL": "pillow"}  # by what is imported
 
 
 def require(path):
-    """Refuse what would keep a report from being written.
+    """Raise an error if it is plain beforehand that a report cannot be written.
 
     Parameters
     ----------
     path : path-like
-        Where it is to go.
+        Where the report is to go.
 
     Raises
     ------
     ParameterError
-        If a library that draws it is missing.
+        If a library that it needs is missing.
     InputError
-        If there is no such directory, or another file of that name.
+        If its directory does not exist, or another file has its name.
+    OutputError
+        If the system accepts no file of that name.
     """
-    missing = [name for module, name in _NEEDED.items() if importlib.util.find_spec(module) is None]
+    missing = [name for module, name in _LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise ParameterError(
             f"The report needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             "installed: install the extra [report], e.g. pip install 'acs_deepcr_step[report]'."
         )
     path = Path(path)
+    try:
+        _require_free(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror or error}): give the report another name or place."
+        ) from error
+
+
+def _require_free(path):
+    """Raise InputError if a path is in no directory, or is that of another file."""
     if not path.parent.is_dir():
         raise InputError(
             f"{path.parent} is not a directory: make it first, or give the report another place."
         )
-    if path.is_dir() or (path.exists() and MARK.encode() not in _head(path)):
+    if path.is_dir() or (path.exists() and not _is_report(path)):
         raise InputError(
             f"{path} is there already and is not a report of this step: move it away, or give another name."
         )
 
 
-def _head(path):
+def _is_report(path):
     try:
         with open(path, "rb") as file:
-            return file.read(_HEAD)
+            return MARK.encode() in file.read(_HEAD)
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror}): give the report another name."
@@ -73,8 +85,8 @@ def write(inputs, path=NAME, *, table=None):
     path : path-like, optional
         Where the page goes. An older report is replaced, another file never is.
     table : astropy.table.Table, optional
-        Of the run: tells which exposures failed, and which could not be used for
-        others, and why. Exposures that failed need not be among `inputs`.
+        As `run` returns it: it says which exposures failed, which could not be used
+        for others, and why. Exposures that failed need not be among `inputs`.
 
     Returns
     -------
@@ -89,8 +101,10 @@ def write(inputs, path=NAME, *, table=None):
         If an exposure or a mask file is missing, or `path` is another file.
     ExposureError
         If a mask was not made of its exposure, or either cannot be read.
+    OutputError
+        If the page cannot be written (full disk, permissions); an older report is as it was.
     """
     require(path)
-    from .page import write as work
+    from .page import write_page
 
-    return work(inputs, Path(path), table)
+    return write_page(inputs, Path(path), table)

@@ -1,19 +1,20 @@
-"""The report at the end of a run: where it goes, and that it spoils nothing if it cannot be written."""
+"""The report at the end of a run: where it goes, and that it costs no exposure if it cannot be written."""
 
 import time
 
-from ..errors import StepError, told
+from ..errors import StepError, message_of
+from ..work import results
 from . import NAME, require, write
 
-__all__ = ["place", "write_of"]
+__all__ = ["path_for", "write_after"]
 
 
-def place(tasks):
+def path_for(tasks):
     """Return where the report of a run goes, if it can go there.
 
     Parameters
     ----------
-    tasks : list of acs_deepcr_step.task.Task
+    tasks : list of work.task.Task
 
     Returns
     -------
@@ -22,39 +23,38 @@ def place(tasks):
 
     Raises
     ------
-    ParameterError, InputError
-        As of `acs_deepcr_step.report.require`.
+    ParameterError, InputError, OutputError
+        As by `report.require`.
     """
     path = tasks[0].target.parent / NAME
     require(path)
     return path
 
 
-def write_of(tasks, table, path, log):
-    """Write the report of a run; the log tells of it.
+def write_after(tasks, table, path, log):
+    """Write the report of a run, and log that it is there, or why not.
 
     Parameters
     ----------
-    tasks : list of acs_deepcr_step.task.Task
+    tasks : list of work.task.Task
     table : astropy.table.Table
         Of the results.
     path : pathlib.Path
-    log : acs_deepcr_step.runlog.RunLog
+    log : work.log.RunLog
         Gets a warning if there is no report: the exposures are finished all the same.
     """
-    failed = {row["filename"] for row in table if row["status"].startswith("failed")}
-    done = [task for task in tasks if task.label not in failed]
+    failures = results.failures(table)
+    inputs = []
+    for task in tasks:
+        if task.label not in failures:
+            flagged = task.target if task.parameters.update_dq else task.exposure.path
+            inputs += [flagged, task.mask_path]
     began = time.perf_counter()
     try:
-        if not done:
+        if not inputs:
             raise StepError("no exposure was finished")
-        write([file for task in done for file in _files(task)], path, table=table)
-    except Exception as error:  # whatever befalls a picture is no fault of the exposures
-        log.warning(f"There is no report {path}: {told(error)}")
+        write(inputs, path, table=table)
+    except Exception as error:  # no fault of a report may make a run fail
+        log.warning(f"There is no report {path}: {message_of(error)}")
     else:
         log.info(f"report {path}, {time.perf_counter() - began:.1f} s")
-
-
-def _files(task):
-    """The exposure that carries the flags, or the one they were made of, and the mask file."""
-    return task.target if task.parameters.update_dq else task.exposure.path, task.mask_path

@@ -6,56 +6,66 @@ from pathlib import Path
 
 import jinja2
 
-from .. import __version__, saving
-from . import MARK, advice, load, merit, sections, stamps
+from .. import __version__
+from ..arrays.reasons import REASONS
+from ..files.atomic import atomic
+from ..instruments import ACS_WFC
+from . import MARK, cutouts, flagged_exposures, merit, page_warnings, sections
 
-__all__ = ["write"]
+__all__ = ["write_page"]
 
-# With pictures; every exposure is in the table, and in the warnings.
+# First exposures that get pictures, and as many more with warnings; the table and the warnings hold all.
 _PICTURED = 24
-_SHOWN_FACTS = 8  # of a warning, before the rest is folded
+_SHOWN_FINDINGS = 8  # of a warning, before the rest is folded
 
 
-def write(inputs, path, table=None):
-    """Write the page; see `acs_deepcr_step.report.write`."""
-    notes = _notes(table)
-    made, wants = [], _Wants()
-    for pair in load.pairs(inputs):
-        made.append(sections.section(pair, _note_of(pair, notes), wants))
-    failed = [] if table is None else advice.failures(table)
+def write_page(inputs, path, table=None):
+    """Write the page.
+
+    Parameters
+    ----------
+    inputs : str, path-like, or list of these
+        As for `report.write`.
+    path : pathlib.Path
+    table : astropy.table.Table, optional
+        As for `report.write`.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    InputError, ExposureError, OutputError
+        As by `report.write`.
+    """
+    notes = _notes_by_file(table)
+    quota = sections.PictureQuota(_PICTURED)
+    exposure_sections = [
+        sections.exposure_section(flagged, _note_of(flagged.exposure, notes), quota)
+        for flagged in flagged_exposures.find(inputs)
+    ]
+    warnings = [] if table is None else page_warnings.of_failures(table)
+    for section in exposure_sections:
+        warnings += section.warnings
     text = _template().render(
         mark=MARK,
         version=__version__,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        advice=advice.merged([*failed, *(one for section in made for one in section.advice)]),
-        shown_facts=_SHOWN_FACTS,
-        sections=made,
-        settings=_settings(made),
-        rate=merit.RATE,
-        expected_fraction=merit.expected_fraction,
-        verdict=advice.rate_verdict,
-        together=any(section.mask.nexp > 1 for section in made),
-        most=stamps.MOST,
+        warnings=page_warnings.merged(warnings),
+        shown_findings=_SHOWN_FINDINGS,
+        sections=exposure_sections,
+        settings=_count_settings(exposure_sections),
+        usual_rate=merit.usual_rate(ACS_WFC),
+        has_fields=any(section.mask.nexp > 1 for section in exposure_sections),
+        most_cutouts=cutouts.MOST,
+        reasons=REASONS,
+        meaning={reason.name: reason.description for reason in REASONS},
     )
-    with saving.atomic(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
-
-
-class _Wants:
-    """Whether one more exposure gets pictures: the first ones, and as many again with warnings."""
-
-    def __init__(self):
-        self.first = self.warned = _PICTURED
-
-    def __call__(self, warnings):
-        if self.first:
-            self.first -= 1
-            return True
-        if warnings and self.warned:
-            self.warned -= 1
-            return True
-        return False
 
 
 def _template():
@@ -69,31 +79,28 @@ def _template():
     return environment.get_template("page.html.j2")
 
 
-def _notes(table):
-    """Notes of a run by the file's path, and by its name alone."""
-    found = {}
+def _notes_by_file(table):
+    """Return the notes of a run's table by the path of the file, and by its name alone."""
+    notes = {}
     for row in table if table is not None else ():
         if row["note"]:
             for key in (os.path.realpath(row["filename"]), Path(row["filename"]).name):
-                found[str(key)] = str(row["note"])
-    return found
+                notes[str(key)] = str(row["note"])
+    return notes
 
 
-def _note_of(pair, notes):
-    path = pair.exposure.path
-    return notes.get(os.path.realpath(path), notes.get(path.name, ""))
+def _note_of(exposure, notes):
+    return notes.get(os.path.realpath(exposure.path), notes.get(exposure.path.name, ""))
 
 
-def _settings(made):
-    """What the masks were made with: text and number of exposures."""
+def _count_settings(exposure_sections):
+    """Return how many exposures were flagged with which model and parameters; dict of str to int."""
     counts = {}
-    for section in made:
-        mask = section.mask
+    for section in exposure_sections:
+        made_by = section.mask.made_by
         text = (
-            f"model {mask.model} (SHA-256 {mask.model_hash}, {mask.precision}), "
-            f"threshold {mask.threshold:g}, grow {mask.grow}, "
-            f"protect_saturated {'yes' if mask.protect_saturated else 'no'}, "
-            f"crbit {mask.crbit}"
+            f"model {made_by.model} (SHA-256 {made_by.model_hash}, {made_by.precision}), "
+            f"{section.mask.decision.describe()}"
         )
         counts[text] = counts.get(text, 0) + 1
     return counts

@@ -3,28 +3,66 @@
 import base64
 import io
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.visualization import ZScaleInterval
 from PIL import Image
 
-from .. import flags
-from . import stamps
+from ..arrays import reasons
+from ..arrays.probabilities import SCALE
+from . import cutouts
 
-__all__ = ["COLOURS", "data_uri", "detail", "overlay", "quick_look", "stamp"]
+__all__ = ["ChipView", "EncodedImage", "data_uri", "draw_cutout", "middle", "whole"]
 
-# Told apart by those who do not see all colours, on white paper too.
-COLOURS = {"flagged": (240, 90, 10), "vetoed": (20, 125, 255), "added": (225, 30, 200)}
+# Colours that those who do not see all of them can distinguish, on white paper too.
+_ORANGE, _BLUE, _MAGENTA = (240, 90, 10), (20, 125, 255), (225, 30, 200)
 _PAPER = 255
-_WIDTH = 1024  # of a quick look, about
+_WIDTH = 1024  # of the picture of a whole chip, about
 _QUALITY = 80
 _ZOOM = 4  # of cut-outs
-_DETAIL = (192, 384)  # pixels, of the piece at full resolution
-_DETAIL_ZOOM = 2
+_MIDDLE_ROWS, _MIDDLE_COLUMNS = 192, 384  # of a chip, at full resolution
+_MIDDLE_ZOOM = 2
 _GAP = 4
-_GREYS = 48  # of a cut-out; each pair of panels has these and as many tints
-_DARKEST = 0.8  # outlines must stand out of a star's core
+_GREYS = 48  # of a cut-out; its palette has these and as many tints
+_DARKEST = 0.8  # outlines must be seen on a star's core
 _TINT = (20, 90, 130)  # of probability 1
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """An image as a page holds it.
+
+    Attributes
+    ----------
+    uri : str
+        The image itself, as a data URI.
+    width, height : int or None
+        On the screen, CSS pixels; None to leave it to the page.
+    """
+
+    uri: str = field(repr=False)
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True)
+class ChipView:
+    """A chip or a part of it, and its flags.
+
+    Attributes
+    ----------
+    image : EncodedImage
+    overlay : str
+        URI of a picture of the flags, to lay over the image.
+    rows, columns : slice
+        The part of the chip that is shown.
+    """
+
+    image: EncodedImage
+    overlay: str = field(repr=False)
+    rows: slice
+    columns: slice
 
 
 def data_uri(content, kind):
@@ -42,108 +80,112 @@ def data_uri(content, kind):
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def quick_look(image):
-    """Draw a chip in grey, dark on light, between the limits of zscale.
+def whole(image, flags):
+    """Draw a whole chip in grey, dark on light, and what is flagged, spared and added there.
 
     Parameters
     ----------
     image : ndarray, (R, C), float32
+        Electrons.
+    flags : ndarray, (R, C), uint16
+        Bits of `arrays.reasons`.
 
     Returns
     -------
-    uri : str
-    size : tuple of int
-        Width and height.
+    ChipView
+        Pixels of a large chip are put together: the image shows their mean, and one flagged
+        pixel colours all of them, so that none is lost.
     """
-    return _grey(_means(image, _factor(image.shape)))
-
-
-def overlay(plane, uncover=1):
-    """Draw which pixels are flagged, spared and added, transparent elsewhere.
-
-    Parameters
-    ----------
-    plane : ndarray, (R, C), uint8
-        Reasons.
-    uncover : int, optional
-        Screen pixels per pixel of the detector, where not the whole chip is drawn; 0
-        for a whole chip, whose pixels are put together as in `quick_look`. One flagged
-        pixel colours all of what it is put together with, so that none is lost.
-
-    Returns
-    -------
-    str
-    """
-    factor = 1 if uncover else _factor(plane.shape)
-    code = np.zeros(tuple(side // factor for side in plane.shape), np.uint8)
-    # Few pixels are spared, and most groups have some that were added: so the last one wins.
-    added = plane & flags.ADDED
-    flagged = ((plane & flags.FLAGGED) != 0) & (added == 0)
-    for value, pixels in ((2, added), (1, flagged), (3, plane & flags.VETOED)):
-        code[_any(pixels, factor)] = value
-    code = code.repeat(max(uncover, 1), axis=0).repeat(max(uncover, 1), axis=1)
-    palette = [(0, 0, 0), COLOURS["flagged"], COLOURS["added"], COLOURS["vetoed"]]
-    return _palette_png(code, palette, transparent=0)
-
-
-def detail(image, plane):
-    """Draw the middle of a chip at full resolution, and what is flagged there.
-
-    Parameters
-    ----------
-    image : ndarray, (R, C), float32
-    plane : ndarray, (R, C), uint8
-
-    Returns
-    -------
-    image, mask : str
-        URIs of pictures of one size.
-    size : tuple of int
-        Width and height of both, screen pixels.
-    place : tuple of slice
-        Rows and columns that are shown.
-    """
-    place = tuple(
-        slice(max((side - wanted) // 2, 0), (side + wanted) // 2 if side > wanted else side)
-        for side, wanted in zip(image.shape, _DETAIL, strict=True)
+    factor = max(1, math.ceil(max(image.shape) / _WIDTH))
+    rows, columns = image.shape
+    return ChipView(
+        _grey(_means(image, factor)), _overlay(flags, factor=factor), slice(0, rows), slice(0, columns)
     )
-    uri, size = _grey(image[place], _DETAIL_ZOOM)
-    return uri, overlay(plane[place], _DETAIL_ZOOM), size, place
 
 
-def stamp(given):
+def middle(image, flags):
+    """Draw the middle of a chip at full resolution, and what is flagged, spared and added there.
+
+    Parameters
+    ----------
+    image : ndarray, (R, C), float32
+        Electrons.
+    flags : ndarray, (R, C), uint16
+        Bits of `arrays.reasons`.
+
+    Returns
+    -------
+    ChipView
+    """
+    rows = _middle_span(image.shape[0], _MIDDLE_ROWS)
+    columns = _middle_span(image.shape[1], _MIDDLE_COLUMNS)
+    return ChipView(
+        _grey(image[rows, columns], _MIDDLE_ZOOM),
+        _overlay(flags[rows, columns], zoom=_MIDDLE_ZOOM),
+        rows,
+        columns,
+    )
+
+
+def draw_cutout(cutout):
     """Draw a cut-out: the image with outlines of what is flagged, beside it the probability.
 
     Parameters
     ----------
-    given : stamps.Stamp
+    cutout : cutouts.Cutout
 
     Returns
     -------
-    uri : str
-    size : tuple of int
-        Width and height.
+    EncodedImage
     """
-    greys = np.round(_stretched(given.image) * (_GREYS - 1)).astype(np.uint8)
-    tints = given.stored.astype(np.float32) * ((_GREYS - 1) / flags.STORED_UNIT)
+    greys = np.round(_stretched(cutout.image) * (_GREYS - 1)).astype(np.uint8)
+    tints = cutout.scaled_probability.astype(np.float32) * ((_GREYS - 1) / SCALE)
     tints = np.clip(np.round(tints), 0, _GREYS - 1).astype(np.uint8) + _GREYS
-    greys[~np.isfinite(given.image)] = 2 * _GREYS + 3  # beyond the frame
-    panels = [_flipped(_zoomed(panel)) for panel in (greys, tints)]
-    for value, bit in enumerate((flags.FLAGGED, flags.ADDED, flags.VETOED)):
-        panels[0][_flipped(_outline((given.plane & bit) != 0))] = 2 * _GREYS + value
-    gap = np.full((panels[0].shape[0], _GAP), 2 * _GREYS + 3, np.uint8)
-    code = np.hstack([panels[0], gap, panels[1]])
+    greys[~np.isfinite(cutout.image)] = 2 * _GREYS + 3  # outside the chip
+    left, right = (_flipped(_zoomed(codes)) for codes in (greys, tints))
+    for number, bit in enumerate((reasons.FLAGGED, reasons.ADDED, reasons.VETOED)):
+        left[_flipped(_outline((cutout.reasons & bit) != 0))] = 2 * _GREYS + number
+    gap = np.full((left.shape[0], _GAP), 2 * _GREYS + 3, np.uint8)
+    codes = np.hstack([left, gap, right])
     ramp = np.linspace(0, 1, _GREYS)[:, None]
     palette = [
         *(_PAPER * (1 - _DARKEST * ramp) * np.ones(3)).round().astype(int).tolist(),
         *((1 - ramp) * _PAPER + ramp * np.array(_TINT)).round().astype(int).tolist(),
-        COLOURS["flagged"], COLOURS["added"], COLOURS["vetoed"], (_PAPER,) * 3,
+        _ORANGE, _MAGENTA, _BLUE, (_PAPER,) * 3,
     ]  # fmt: skip
-    return _palette_png(code, palette), (code.shape[1], code.shape[0])
+    return EncodedImage(_palette_png(codes, palette), width=codes.shape[1], height=codes.shape[0])
 
 
-def _factor(shape):
-    return max(1, math.ceil(max(shape) / _WIDTH))
+def _overlay(flags, factor=1, zoom=1):
+    """Draw which pixels are flagged, spared and added, transparent elsewhere.
+
+    Parameters
+    ----------
+    flags : ndarray, (R, C), uint16
+    factor : int, optional
+        Pixels of the chip, along a side, that are put together.
+    zoom : int, optional
+        Screen pixels per pixel of the chip.
+
+    Returns
+    -------
+    str
+        URI.
+    """
+    codes = np.zeros(tuple(side // factor for side in flags.shape), np.uint8)
+    # Later colours cover earlier ones: most groups have an added pixel and are to be orange, and of the
+    # few spared pixels none is to be hidden.
+    added = flags & reasons.ADDED
+    flagged = ((flags & reasons.FLAGGED) != 0) & (added == 0)
+    for code, pixels in ((2, added), (1, flagged), (3, flags & reasons.VETOED)):
+        codes[_any(pixels, factor)] = code
+    codes = codes.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    return _palette_png(_flipped(codes), [(0, 0, 0), _ORANGE, _MAGENTA, _BLUE], transparent=0)
+
+
+def _middle_span(side, shown):
+    """Return the middle `shown` pixels of a side, or all where it has no more; a slice."""
+    return slice((side - shown) // 2, (side + shown) // 2) if side > shown else slice(0, side)
 
 
 def _blocks(array, factor):
@@ -160,31 +202,32 @@ def _any(array, factor):
 
 
 def _grey(image, zoom=1):
-    """A grey picture, the first row at the bottom; its URI and size."""
-    known = np.isfinite(image)
-    low, high = ZScaleInterval().get_limits(image[known]) if known.any() else (0.0, 1.0)
-    image = np.where(known, image, low)
+    """Draw an image in grey between the limits of zscale, the first row at the bottom."""
+    finite = np.isfinite(image)
+    low, high = ZScaleInterval().get_limits(image[finite]) if finite.any() else (0.0, 1.0)
+    image = np.where(finite, image, low)
     share = np.clip((image - low) / max(high - low, 1e-6), 0, 1)
-    code = _flipped((_PAPER * (1 - share)).astype(np.uint8)).repeat(zoom, axis=0).repeat(zoom, axis=1)
+    greys = _flipped((_PAPER * (1 - share)).astype(np.uint8)).repeat(zoom, axis=0).repeat(zoom, axis=1)
     buffer = io.BytesIO()
-    Image.fromarray(code).save(buffer, "JPEG", quality=_QUALITY)
-    return data_uri(buffer.getvalue(), "jpeg"), (code.shape[1], code.shape[0])
+    Image.fromarray(greys).save(buffer, "JPEG", quality=_QUALITY)
+    return EncodedImage(data_uri(buffer.getvalue(), "jpeg"), width=greys.shape[1], height=greys.shape[0])
 
 
 def _stretched(image):
-    """From 0 on the sky to 1 at the brightest pixel, by asinh."""
+    """Stretch a cut-out by asinh, from 0 below the background to 1 at its brightest pixel."""
     image = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0)
-    scatter = max(1.4826 * float(np.median(np.abs(image - np.median(image)))), 1.0)
-    low, high = -2 * scatter, max(float(image[_MIDDLE].max()), float(np.percentile(image, 99)), 10 * scatter)
-    soft = 3 * scatter
+    rms = max(1.4826 * float(np.median(np.abs(image - np.median(image)))), 1.0)
+    centre = image[_CENTRE, _CENTRE]
+    low, high = -2 * rms, max(float(centre.max()), float(np.percentile(image, 99)), 10 * rms)
+    soft = 3 * rms
     return np.clip(np.arcsinh((image - low) / soft) / np.arcsinh((high - low) / soft), 0, 1)
 
 
-_MIDDLE = (slice(stamps.HALF - 2, stamps.HALF + 3),) * 2
+_CENTRE = slice(cutouts.HALF - 2, cutouts.HALF + 3)  # rows, and columns, of the middle of a cut-out
 
 
 def _flipped(array):
-    """With the first row at the bottom, as images of the sky are shown."""
+    """Return an array with the first row at the bottom, as images of the sky are shown."""
     return array[::-1]
 
 
@@ -193,16 +236,15 @@ def _zoomed(array):
 
 
 def _outline(pixels):
-    """The border of some pixels, inside them, one screen pixel wide."""
+    """Return the border of some pixels, inside them, one screen pixel wide."""
     large = np.pad(_zoomed(pixels), 1)
     inner = large[:-2, 1:-1] & large[2:, 1:-1] & large[1:-1, :-2] & large[1:-1, 2:]
     return large[1:-1, 1:-1] & ~inner
 
 
-def _palette_png(code, palette, transparent=None):
-    if transparent is not None:
-        code = _flipped(code)
-    picture = Image.fromarray(np.ascontiguousarray(code), mode="P")
+def _palette_png(codes, palette, transparent=None):
+    """Return the URI of a picture of few colours; `transparent` is a code."""
+    picture = Image.fromarray(np.ascontiguousarray(codes), mode="P")
     picture.putpalette([int(part) for colour in palette for part in colour])
     buffer = io.BytesIO()
     options = {} if transparent is None else {"transparency": transparent}

@@ -9,83 +9,87 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from .pictures import data_uri
 
-__all__ = ["charges", "probabilities", "sizes"]
+__all__ = ["charge_histogram", "probability_histogram", "size_histogram"]
 
 _INK, _FILL, _MARK = "#33404f", "#8fb3cc", "#c2410c"
 _STYLE = {"size": 9, "color": _INK}
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-TYPICAL_SIZE, TYPICAL_CHARGE = 4, 1000.0  # pixels, electrons: the middle of cosmic rays on ACS/WFC
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_TYPICAL_SIZE, _TYPICAL_CHARGE = 4, 1000.0  # pixels, electrons: of cosmic rays on ACS/WFC
 
 
-def sizes(found):
+def size_histogram(sizes):
     """Draw how many pixels the groups have.
 
     Parameters
     ----------
-    found : ndarray, (K,), int
+    sizes : ndarray, (N,), int
+        Pixels of each group.
 
     Returns
     -------
     str
-        The picture, as a page holds it.
+        The picture, as a data URI.
     """
-    top = max(float(found.max(initial=1)), 10.0)
-    edges = np.unique(np.round(np.geomspace(1, top + 1, 28)))
+    largest = max(float(sizes.max(initial=1)), 10.0)
+    edges = np.unique(np.round(np.geomspace(1, largest + 1, 28)))
     figure, axes = _axes("Size of a group / pixels", "Groups")
-    _steps(axes, edges - 0.5, np.histogram(found, edges)[0])
-    _mark(axes, TYPICAL_SIZE, f"typical {TYPICAL_SIZE}")
-    return _drawn(figure)
+    _steps(axes, edges - 0.5, np.histogram(sizes, edges)[0])
+    _mark(axes, _TYPICAL_SIZE, f"typical {_TYPICAL_SIZE}")
+    return _encoded(figure)
 
 
-def charges(found):
+def charge_histogram(charges):
     """Draw how much charge the groups hold.
 
     Parameters
     ----------
-    found : ndarray, (K,), float
-        Electrons above the sky.
+    charges : ndarray, (N,), float
+        Electrons above the background of each group.
 
     Returns
     -------
     str
+        The picture, as a data URI.
     """
-    positive = found[found > 0]
+    positive = charges[charges > 0]
     edges = np.geomspace(10, max(float(positive.max(initial=1.0)), 1e5) * 1.01, 40)
     figure, axes = _axes("Charge of a group / e⁻", "Groups")
     _steps(axes, edges, np.histogram(positive, edges)[0])
-    _mark(axes, TYPICAL_CHARGE, f"typical {TYPICAL_CHARGE:.0f}")
-    return _drawn(figure)
+    _mark(axes, _TYPICAL_CHARGE, f"typical {_TYPICAL_CHARGE:.0f}")
+    return _encoded(figure)
 
 
-def probabilities(counts, threshold):
+def probability_histogram(counts, threshold):
     """Draw how many pixels have which probability.
 
     Parameters
     ----------
     counts : ndarray, (K,), int
-        In equal bins from 0 to 1.
+        Pixels in equal bins of probability from 0 to 1.
     threshold : float
+        Probability, 0 to 1.
 
     Returns
     -------
     str
+        The picture, as a data URI.
     """
     figure, axes = _axes("Probability of a cosmic ray", "Pixels", log_x=False)
     _steps(axes, np.linspace(0, 1, counts.size + 1), counts)
     axes.set_xlim(0, 1)
     _mark(axes, threshold, f"threshold {threshold:g}")
-    return _drawn(figure)
+    return _encoded(figure)
 
 
-def _axes(x, y, log_x=True):
-    # Margins are set by hand and ticks told apart by us: the general ways take most of a report's time.
+def _axes(x_label, y_label, log_x=True):
+    # Margins and ticks are set by hand: matplotlib's automatic ones take most of a report's time.
     figure = Figure(figsize=(3.9, 2.5))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.15, 0.2, 0.82, 0.75))
     if log_x:
         _logarithmic(axes.xaxis, axes.set_xscale)
-    axes.set_xlabel(x, **_STYLE)
-    axes.set_ylabel(y, **_STYLE)
+    axes.set_xlabel(x_label, **_STYLE)
+    axes.set_ylabel(y_label, **_STYLE)
     axes.tick_params(labelsize=8, colors=_INK)
     for name, spine in axes.spines.items():
         spine.set_visible(name in ("left", "bottom"))
@@ -101,9 +105,9 @@ def _logarithmic(axis, set_scale):
 
 
 def _power(value, _position):
-    """A power of ten as it is read: 1, 10, 100, 1000, 10⁴ ..."""
+    """Return the label of a power of ten: 1, 10, 100, 1000, 10⁴ ..."""
     exponent = round(np.log10(value))
-    return f"{value:.0f}" if exponent < 4 else f"10{str(exponent).translate(_RAISED)}"
+    return f"{value:.0f}" if exponent < 4 else f"10{str(exponent).translate(_SUPERSCRIPTS)}"
 
 
 def _steps(axes, edges, counts):
@@ -122,7 +126,7 @@ def _mark(axes, x, text):
     )  # fmt: skip
 
 
-def _drawn(figure):
+def _encoded(figure):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
     return data_uri(buffer.getvalue(), "png")

@@ -1,4 +1,4 @@
-"""One exposure of the page: its figures, pictures and warnings, one chip at a time in memory."""
+"""The page's section on one exposure: figures, pictures and warnings, one chip at a time in memory."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -6,10 +6,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from astropy.time import Time
 
-from .. import maskfile
-from . import advice, load, merit, pictures, plots, stamps
+from ..files import mask_file
+from ..files.exposure import Exposure
+from ..files.mask_file import MaskFile
+from . import cutouts, flagged_exposures, merit, page_warnings, pictures, plots
+from .merit import ChipMerit
+from .page_warnings import PageWarning
+from .pictures import EncodedImage
 
-__all__ = ["Picture", "Section", "Strip", "section"]
+__all__ = ["CutoutStrip", "Picture", "PictureQuota", "Section", "exposure_section"]
 
 
 @dataclass(frozen=True)
@@ -18,26 +23,32 @@ class Picture:
 
     Attributes
     ----------
-    uri : str
-    size : tuple of int
-        Width and height on the screen, CSS pixels; empty to leave it to the page.
+    image : pictures.EncodedImage
     alt : str
-    overlay, overlay_alt : str
-        A second picture to lay over it; empty for none.
+        The image in words, for those who do not see it.
+    overlay : str
+        URI of a second picture to lay over it; empty for none.
+    overlay_alt : str
     caption : tuple of str
+        Its lines.
     """
 
-    uri: str = field(repr=False)
-    size: tuple = ()
-    alt: str = ""
+    image: EncodedImage
+    alt: str
     overlay: str = field(default="", repr=False)
     overlay_alt: str = ""
     caption: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Strip:
-    """Cut-outs of a kind: heading, note, and a `Picture` each."""
+class CutoutStrip:
+    """The cut-outs of a kind.
+
+    Attributes
+    ----------
+    title, note : str
+    pictures : tuple of Picture
+    """
 
     title: str
     note: str
@@ -50,88 +61,140 @@ class Section:
 
     Attributes
     ----------
-    exposure : acs_deepcr_step.exposure.Exposure
-    mask : acs_deepcr_step.maskfile.MaskFile
+    exposure : exposure.Exposure
+    mask : mask_file.MaskFile
         Without its chips.
     start : str
-        UTC; empty where it is not known.
+        Of the exposure, UTC; empty where it is not known.
     chips : tuple of merit.ChipMerit
-    advice : tuple of advice.Advice
-    looks, histograms : tuple of Picture
-        Empty where pictures were not wanted.
-    strips : tuple of Strip
+    warnings : tuple of page_warnings.PageWarning
+    chip_pictures, histograms : tuple of Picture
+        Empty where the exposure gets no pictures.
+    strips : tuple of CutoutStrip
     """
 
-    exposure: object
-    mask: object
+    exposure: Exposure
+    mask: MaskFile
     start: str
-    chips: tuple
-    advice: tuple
-    looks: tuple[Picture, ...] = ()
+    chips: tuple[ChipMerit, ...]
+    warnings: tuple[PageWarning, ...]
+    chip_pictures: tuple[Picture, ...] = ()
     histograms: tuple[Picture, ...] = ()
-    strips: tuple[Strip, ...] = ()
+    strips: tuple[CutoutStrip, ...] = ()
 
     @property
-    def stars(self):
-        """Star-like sources on all chips."""
-        return sum(chip.stars for chip in self.chips)
+    def n_stars(self):
+        """Number of star-like sources on all chips."""
+        return sum(chip.n_stars for chip in self.chips)
 
     @property
-    def flagged_stars(self):
-        """Of these, those with a flagged core."""
-        return sum(chip.flagged_stars for chip in self.chips)
+    def n_flagged_stars(self):
+        """Number of these with a flagged core."""
+        return sum(chip.n_flagged_stars for chip in self.chips)
+
+    @property
+    def n_vetoed(self):
+        """Number of pixels on all chips that other exposures spared."""
+        return sum(chip.figures.n_vetoed for chip in self.chips)
+
+    @property
+    def n_added(self):
+        """Number of pixels on all chips that other exposures added."""
+        return sum(chip.figures.n_added for chip in self.chips)
 
     @property
     def chance(self):
-        """Share of the pixels that are flagged: of cores that chance gives, at most."""
-        shares = [chip.figures["fraction"] for chip in self.chips]
+        """Largest share of the stars that have a flagged core by chance: that of all pixels."""
+        shares = [chip.figures.fraction for chip in self.chips]
         return max((float(share) for share in shares if math.isfinite(share)), default=0.0)
 
-    def total(self, name):
-        """Sum of a column of the table over the chips."""
-        return sum(chip.figures[name] for chip in self.chips)
 
-
-def section(pair, note="", wants_pictures=None):
-    """Look at one exposure.
+class PictureQuota:
+    """How many exposures get pictures: the first ones, and as many more that have warnings.
 
     Parameters
     ----------
-    pair : load.Pair
-    note : str, optional
-        Of other exposures that could not be used, and why.
-    wants_pictures : callable, optional
-        Takes the warnings of the exposure; whether it is to be drawn.
+    number : int
+        Of the first ones.
+    """
+
+    def __init__(self, number):
+        self._first = self._warned = number
+
+    def take(self, warnings):
+        """Return whether the next exposure gets pictures, and count it.
+
+        Parameters
+        ----------
+        warnings : list of page_warnings.PageWarning
+            Of that exposure.
+
+        Returns
+        -------
+        bool
+        """
+        if self._first:
+            self._first -= 1
+            return True
+        if warnings and self._warned:
+            self._warned -= 1
+            return True
+        return False
+
+
+@dataclass(frozen=True)
+class _ChipPictures:
+    """A chip as a whole and, where that is made smaller, its middle at full resolution."""
+
+    extver: int
+    whole: Picture
+    middle: Picture | None
+
+
+def exposure_section(flagged, note, quota):
+    """Make the section on one exposure.
+
+    Parameters
+    ----------
+    flagged : flagged_exposures.FlaggedExposure
+    note : str
+        Names exposures of its field that could not be used, and says why; empty for none.
+    quota : PictureQuota
+        Says whether the exposure gets pictures.
 
     Returns
     -------
     Section
+
+    Raises
+    ------
+    ExposureError
+        If the mask was not made of this exposure, or either cannot be read.
     """
-    mask = maskfile.read(pair.mask_path)
-    merits, looks, chosen = [], [], []
-    for given in load.chips(pair, mask):
-        measured, found = merit.measure(pair.exposure, given)
-        merits.append(measured)
-        looks += _looks(pair.exposure, given, measured)
-        chosen += stamps.choose(given, found, measured.sky, mask.threshold)
-    warnings = advice.about(pair.exposure, mask, merits, note)
-    made = Section(pair.exposure, _light(mask), _start(pair.exposure), tuple(merits), tuple(warnings))
-    if wants_pictures is not None and not wants_pictures(warnings):
-        return made
-    # The upper chip on the sky is the second one in the file.
-    looks.sort(key=lambda look: look[0])
-    drawn = {
-        "looks": tuple(picture for _, picture in looks),
-        "histograms": _histograms(mask, merits),
-        "strips": tuple(_strip(kind, its) for kind, its in stamps.best(chosen).items()),
-    }
-    return Section(
-        *(getattr(made, name) for name in ("exposure", "mask", "start", "chips", "advice")), **drawn
+    exposure, mask = flagged.exposure, mask_file.read(flagged.mask_path)
+    chips, by_chip, candidates = [], [], []
+    for pixels in flagged_exposures.read_chips(flagged, mask):
+        objects = merit.find_objects(pixels)
+        chip = merit.measure(exposure, pixels, objects)
+        chips.append(chip)
+        by_chip.append(_draw_chip(exposure, pixels, chip))
+        candidates += cutouts.choose(pixels, objects, mask.decision.threshold)
+    warnings = page_warnings.of_exposure(exposure, mask, chips, note)
+    section = Section(
+        exposure=exposure,
+        mask=replace(mask, chips=()),
+        start=_start(exposure),
+        chips=tuple(chips),
+        warnings=tuple(warnings),
     )
-
-
-def _light(mask):
-    return replace(mask, chips=())
+    if not quota.take(warnings):
+        return section
+    return replace(
+        section,
+        chip_pictures=_in_order(by_chip),
+        histograms=_histograms(chips, mask.decision.threshold),
+        strips=tuple(_strip(kind, chosen) for kind, chosen in cutouts.best(candidates).items()),
+    )
 
 
 def _start(exposure):
@@ -140,60 +203,88 @@ def _start(exposure):
     return Time(exposure.expstart, format="mjd", scale="utc").to_value("iso", subfmt="date_hm")
 
 
-def _looks(exposure, given, measured):
-    """The chip as a whole, and its middle, with what sorts them."""
-    chip, figures = given.chip, measured.figures
-    name = f"{exposure.path.name}[SCI,{chip.extver}]"
-    counts = [f"{figures['n_flagged']:,} flagged pixels in orange"]
-    for key, text in (("n_added", "added in magenta"), ("n_vetoed", "spared in blue")):
-        if figures[key]:
-            counts.append(f"{figures[key]:,} {text}")
-    laid = ", ".join(counts)
+def _in_order(by_chip):
+    """Return whole chips, then their middles, each from the top: the last chip is highest on the sky."""
+    from_top = sorted(by_chip, key=lambda drawn: -drawn.extver)
+    middles = (drawn.middle for drawn in from_top if drawn.middle is not None)
+    return (*(drawn.whole for drawn in from_top), *middles)
+
+
+def _draw_chip(exposure, pixels, merits):
+    """Draw a chip with its flags."""
+    chip, figures = pixels.chip, merits.figures
+    name, extension = exposure.path.name, f"[SCI,{chip.extver}]"
+    counts = f"{figures.n_flagged:,} flagged pixels in orange"
+    if figures.n_added:
+        counts += f", {figures.n_added:,} added in magenta"
+    if figures.n_vetoed:
+        counts += f", {figures.n_vetoed:,} spared in blue"
     rows, columns = chip.shape
-    uri, size = pictures.quick_look(given.image)
+    view = pictures.whole(pixels.image, pixels.reasons)
     whole = Picture(
-        uri, size, f"{name}, {columns} × {rows} pixels, dark is bright",
-        pictures.overlay(given.plane, 0), laid, (f"[SCI,{chip.extver}], chip {chip.ccdchip}", laid),
-    )  # fmt: skip
-    yield (0, -chip.extver), whole
-    if max(size) < max(chip.shape):
-        image, mask, size, place = pictures.detail(given.image, given.plane)
-        spans = [f"{span.start + 1} to {span.stop}" for span in place[::-1]]
-        where = f"Middle of [SCI,{chip.extver}] at full resolution: columns {spans[0]}, rows {spans[1]}"
-        yield (1, -chip.extver), Picture(image, size, f"{name}, its middle", mask, laid, (where,))
+        view.image,
+        alt=f"{name}{extension}, {columns} × {rows} pixels, dark is bright",
+        overlay=view.overlay,
+        overlay_alt=counts,
+        caption=(f"{extension}, chip {chip.ccdchip}", counts),
+    )
+    if max(view.image.width, view.image.height) == max(chip.shape):
+        return _ChipPictures(chip.extver, whole, middle=None)
+    view = pictures.middle(pixels.image, pixels.reasons)
+    middle = Picture(
+        view.image,
+        alt=f"{name}{extension}, its middle",
+        overlay=view.overlay,
+        overlay_alt=counts,
+        caption=(
+            f"Middle of {extension} at full resolution: columns {_from_one(view.columns)}, "
+            f"rows {_from_one(view.rows)}",
+        ),
+    )
+    return _ChipPictures(chip.extver, whole, middle)
 
 
-def _histograms(mask, merits):
-    found_sizes = np.concatenate([one.sizes for one in merits])
-    found_charges = np.concatenate([one.charges for one in merits])
-    counts = np.sum([one.probabilities for one in merits], axis=0)
-    if not found_sizes.size:
-        found_sizes, found_charges, middle = np.zeros(0, int), np.zeros(0), ("no groups", "no groups")
-    else:
-        middle = f"median {np.median(found_sizes):.0f} pixels", f"median {np.median(found_charges):,.0f} e⁻"
+def _from_one(span):
+    """Return the first and last of some rows or columns in words, counted from 1."""
+    return f"{span.start + 1} to {span.stop}"
+
+
+def _histograms(chips, threshold):
+    """Draw the sizes and charges of the groups of all chips, and the probabilities of all pixels."""
+    sizes = np.concatenate([chip.sizes for chip in chips])
+    charges = np.concatenate([chip.charges for chip in chips])
+    counts = np.sum([chip.probability_counts for chip in chips], axis=0)
+    median_size = f"median {np.median(sizes):.0f} pixels" if sizes.size else "no groups"
+    median_charge = f"median {np.median(charges):,.0f} e⁻" if charges.size else "no groups"
     return (
         Picture(
-            plots.sizes(found_sizes), alt=f"Histogram of the sizes of {found_sizes.size:,} groups",
-            caption=(f"Sizes of {found_sizes.size:,} groups: {middle[0]}.",),
+            EncodedImage(plots.size_histogram(sizes)),
+            alt=f"Histogram of the sizes of {sizes.size:,} groups",
+            caption=(f"Sizes of {sizes.size:,} groups: {median_size}.",),
         ),
         Picture(
-            plots.charges(found_charges), alt=f"Histogram of the charges of {found_charges.size:,} groups",
-            caption=(f"Their charges above the sky: {middle[1]}.",),
+            EncodedImage(plots.charge_histogram(charges)),
+            alt=f"Histogram of the charges of {charges.size:,} groups",
+            caption=(f"Their charges above the sky: {median_charge}.",),
         ),
         Picture(
-            plots.probabilities(counts, mask.threshold), alt="Histogram of the probabilities of all pixels",
-            caption=(f"Probabilities of {counts.sum():,} pixels; threshold {mask.threshold:g}.",),
+            EncodedImage(plots.probability_histogram(counts, threshold)),
+            alt="Histogram of the probabilities of all pixels",
+            caption=(f"Probabilities of {counts.sum():,} pixels; threshold {threshold:g}.",),
         ),
-    )  # fmt: skip
+    )
 
 
 def _strip(kind, chosen):
-    title, note = stamps.KINDS[kind]
-    return Strip(title, note, tuple(_cut_out(one) for one in chosen))
+    common = cutouts.KINDS[kind]
+    return CutoutStrip(common.title, common.note, tuple(_cutout_picture(cutout) for cutout in chosen))
 
 
-def _cut_out(one):
-    uri, size = pictures.stamp(one)
-    place = f"[SCI,{one.extver}] {one.column + 1}, {one.row + 1}"
-    alt = f"25 × 25 pixels around {place}; right, their probabilities"
-    return Picture(uri, size, alt, caption=(place, *one.facts, f"p = {one.probability:.2f}"))
+def _cutout_picture(cutout):
+    middle = cutout.middle
+    place = f"[SCI,{cutout.extver}] {middle.column + 1}, {middle.row + 1}"
+    return Picture(
+        pictures.draw_cutout(cutout),
+        alt=f"25 × 25 pixels around {place}; right, their probabilities",
+        caption=(place, *middle.facts, f"p = {cutout.probability:.2f}"),
+    )

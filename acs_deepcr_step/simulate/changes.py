@@ -4,23 +4,26 @@ from dataclasses import replace
 
 import numpy as np
 
+from .seeds import Stream, generator
+
 __all__ = ["scene_at"]
 
-_MOVER_RATE = 200.0, 20.0  # electrons per second of the brightest and faintest moving source
+# Electrons per second of the brightest and of the faintest moving source.
+_BRIGHTEST, _FAINTEST = 200.0, 20.0
 
 
-def scene_at(scene, box, options, key, index):
+def scene_at(scene, region, options, seed, index):
     """Return the scene as one exposure sees it.
 
     Parameters
     ----------
     scene : scene.Scene
-    box : tuple of float
-        x0, y0, x1, y1 of the plane, pixels.
+    region : scene.Region
+        Where moving sources are at first.
     options : SimulationOptions
         Of which `variables`, `variability`, `movers` and `mover_step` matter.
-    key : tuple of int
-        Seeds the choice; the same for all exposures.
+    seed : int
+        The same for all exposures of an association.
     index : int
         Number of the exposure, from 0.
 
@@ -31,13 +34,14 @@ def scene_at(scene, box, options, key, index):
     """
     if not options.variables and not options.movers:
         return scene
-    stars, rng = scene.stars.copy(), np.random.default_rng([*key])
-    chosen = rng.random(stars.size) < options.variables
-    epoch = np.random.default_rng([*key, index])
-    magnitudes = epoch.uniform(-0.5, 0.5, stars.size) * options.variability
-    stars["rate"][chosen] *= 10 ** (-0.4 * magnitudes[chosen])
+    stars, rng = scene.stars.copy(), generator(seed, Stream.CHANGES)
+    variable = rng.random(stars.size) < options.variables
+    rng_at = generator(seed, Stream.CHANGES, index)
+    magnitudes = rng_at.uniform(-0.5, 0.5, stars.size) * options.variability
+    stars["rate"][variable] *= 10 ** (-0.4 * magnitudes[variable])
     movers = np.zeros(options.movers, stars.dtype)
-    movers["x"] = rng.uniform(box[0], box[2], movers.size) + index * options.mover_step[0]
-    movers["y"] = rng.uniform(box[1], box[3], movers.size) + index * options.mover_step[1]
-    movers["rate"] = np.geomspace(*_MOVER_RATE, movers.size)
+    step_x, step_y = options.mover_step
+    movers["x"] = rng.uniform(region.x0, region.x1, movers.size) + index * step_x
+    movers["y"] = rng.uniform(region.y0, region.y1, movers.size) + index * step_y
+    movers["rate"] = np.geomspace(_BRIGHTEST, _FAINTEST, movers.size)
     return replace(scene, stars=np.concatenate([stars, movers]))

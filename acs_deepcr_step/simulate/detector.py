@@ -1,4 +1,4 @@
-"""The detector: pixels that are hot, bad or full, and four amplifiers that read and digitise.
+"""The detector: pixels that are hot, bad or full, and the amplifiers that read and digitise them.
 
 Gains and read noises are those of ACS/WFC after its repair in 2009 (ACS Instrument Handbook). Chip 1
 (EXTVER 2) is read by amplifiers A (left) and B, chip 2 (EXTVER 1) by C and D. Calibrated pixels have bias
@@ -9,72 +9,158 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import dq
+from ..arrays import dq
 
+__all__ = [
+    "AMPLIFIERS", "BIAS_DN", "DARK", "Detector", "GAINS", "READ_NOISE", "Readout", "ReadoutNoise", "STEP",
+    "Section", "bleed", "draw", "draw_noise", "read", "sections",
+]  # fmt: skip
+
+AMPLIFIERS = "ABCD"
 GAINS = {"A": 2.02, "B": 1.886, "C": 2.017, "D": 2.011}  # e-/DN at CCDGAIN 2
 READ_NOISE = {"A": 4.35, "B": 3.75, "C": 4.05, "D": 5.05}  # electrons
 DARK = 0.011  # e-/s, mean
 BIAS_DN = 2400  # level that the converter adds before it counts to 65535
 STEP = 64  # values are rounded to 1/64 e-, so that float32 differences of them are exact
-_AMPLIFIERS = {1: "AB", 2: "CD"}
+_LEFT_AND_RIGHT = {1: "AB", 2: "CD"}  # by CCDCHIP
+_HALF = 2048  # columns of a chip that an amplifier reads
+
+
+@dataclass(frozen=True)
+class Section:
+    """The part of an array that one amplifier reads.
+
+    Attributes
+    ----------
+    amplifier : str
+        A, B, C or D.
+    columns : slice
+        Columns of the array.
+    """
+
+    amplifier: str
+    columns: slice
+
+    @property
+    def read_noise(self):
+        """Electrons."""
+        return READ_NOISE[self.amplifier]
+
+    def gain(self, ccdgain):
+        """Return the electrons per DN at a nominal gain (CCDGAIN)."""
+        return GAINS[self.amplifier] * ccdgain / 2
 
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """The lasting faults of one chip.
+    """One chip: its lasting defects, and how it is read.
 
     Attributes
     ----------
-    dark : float32 ndarray
+    dark : ndarray, (R, C), float32
         Dark current, e-/s.
-    residual : float32 ndarray
-        What dark subtraction leaves, e-/s, and a bad column's share of it.
-    sensitivity : float32 ndarray, shape (columns,)
+    residual : ndarray, (R, C), float32
+        What the subtraction of the dark leaves, e-/s; in bad columns also what that of the bias leaves.
+    sensitivity : ndarray, (C,), float32
         Relative response of the columns.
-    dq : int16 ndarray
+    dq : ndarray, (R, C), int16
         Flags of hot, warm and bad pixels.
+    sections : tuple of Section
+        One per amplifier.
     """
 
     dark: np.ndarray
     residual: np.ndarray
     sensitivity: np.ndarray
     dq: np.ndarray
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadoutNoise:
+    """The random numbers of one readout.
+
+    Attributes
+    ----------
+    normal : ndarray, (R, C), float32
+        Standard normal deviates, for the read noise.
+    bias_fraction : ndarray, (R, C), float32
+        Fraction of a DN (0 to 1) of each pixel's bias. Without it all values would be multiples of the
+        gain, which those of calibrated exposures are not.
+    """
+
+    normal: np.ndarray
+    bias_fraction: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Readout:
-    """One calibrated image: science, error and data quality, and the saturation level reached."""
+    """The calibrated arrays of one chip.
+
+    Attributes
+    ----------
+    sci : ndarray, (R, C), float32
+        Electrons, sky included.
+    err : ndarray, (R, C), float32
+        Electrons, as calacs has them: read noise, and Poisson noise of what was collected.
+    dq : ndarray, (R, C), int16
+    """
 
     sci: np.ndarray
     err: np.ndarray
     dq: np.ndarray
 
 
-def amplifiers(chip, columns, start):
-    """The amplifier's letter and the slice of array columns that it reads.
+def sections(ccdchip, columns, first_column):
+    """Return what each amplifier reads of an array.
 
     Parameters
     ----------
-    chip : int
+    ccdchip : int
         CCDCHIP, 1 or 2.
-    columns, start : int
-        Columns of the array, and the detector column (0-based) of its first.
+    columns : int
+        Columns of the array.
+    first_column : int
+        The detector's column (0-based) that is the array's first.
+
+    Returns
+    -------
+    tuple of Section
+        From left to right, one or two.
     """
-    split = min(max(2048 - start, 0), columns)
-    halves = zip(_AMPLIFIERS[chip], (slice(0, split), slice(split, columns)), strict=True)
-    return [(letter, part) for letter, part in halves if part.stop > part.start]
+    split = min(max(_HALF - first_column, 0), columns)
+    left, right = _LEFT_AND_RIGHT[ccdchip]
+    halves = Section(left, slice(0, split)), Section(right, slice(split, columns))
+    return tuple(half for half in halves if half.columns.stop > half.columns.start)
 
 
-def build(shape, options, rng):
-    """Draw the lasting faults of a chip of `shape`."""
+def draw(shape, parts, options, rng):
+    """Draw the lasting defects of a chip.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    parts : tuple of Section
+        From `sections`.
+    options : SimulationOptions
+        Of which `hot_fraction`, `warm_fraction` and `bad_columns` matter.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Detector
+    """
     dark = np.full(shape, DARK, np.float32)
     flags = np.zeros(shape, np.int16)
-    kinds = ((options.hot_fraction, 0.14, 60.0, dq.HOT), (options.warm_fraction, 0.06, 0.14, dq.WARM))
-    for fraction, low, high, flag in kinds:
+    for fraction, lowest, highest, flag in (
+        (options.hot_fraction, 0.14, 60.0, dq.HOT),
+        (options.warm_fraction, 0.06, 0.14, dq.WARM),
+    ):
         number = rng.binomial(dark.size, fraction)
         where = rng.integers(0, dark.size, number)
         # The numbers of pixels fall steeply with the dark current, here as its power -2.5; the slope is free.
-        rate = rng.uniform(high**-1.5, low**-1.5, number) ** (-1 / 1.5)
+        rate = rng.uniform(highest**-1.5, lowest**-1.5, number) ** (-1 / 1.5)
         dark.flat[where] = rate
         flags.flat[where] = flag
     # A dark frame is some days old; hot pixels change by a few per cent meanwhile.
@@ -90,7 +176,7 @@ def build(shape, options, rng):
         else:
             flags[:, column] |= dq.BAD
             sensitivity[column] = rng.uniform(0.6, 0.95)
-    return Detector(dark, residual, sensitivity, flags)
+    return Detector(dark, residual, sensitivity, flags, parts)
 
 
 def bleed(electrons, full_well):
@@ -98,13 +184,14 @@ def bleed(electrons, full_well):
 
     Parameters
     ----------
-    electrons : float ndarray
+    electrons : ndarray, (R, C), float
         Changed in place.
     full_well : float
+        Electrons that a pixel holds.
 
     Returns
     -------
-    full : bool ndarray
+    ndarray, (R, C), bool
         Pixels at the full well.
     """
     columns = np.flatnonzero((electrons > full_well).any(axis=0))
@@ -128,39 +215,51 @@ def _carry(part, excess, full_well):
         carry += own
 
 
-def read(electrons, detector, noise, exptime, amps, options):
+def draw_noise(shape, rng):
+    """Draw the random numbers of one readout.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ReadoutNoise
+    """
+    return ReadoutNoise(rng.standard_normal(shape, dtype=np.float32), rng.random(shape, dtype=np.float32))
+
+
+def read(electrons, detector, noise, exptime, options):
     """Read, digitise and calibrate a chip.
 
     Parameters
     ----------
-    electrons : float32 ndarray
+    electrons : ndarray, (R, C), float32
         Collected electrons, dark included; not changed.
     detector : Detector
-    noise : tuple of two float32 ndarray
-        Standard normal deviates for the read noise, and the fraction of a DN (0 to 1) of each pixel's bias,
-        without which all values would lie on a lattice that calibrated data do not have.
+    noise : ReadoutNoise
     exptime : float
-    amps : list
-        From `amplifiers`.
+        Seconds.
     options : SimulationOptions
+        Of which `gain`, `full_well` and `quantise` matter.
 
     Returns
     -------
     Readout
-        ``sci`` and ``err`` float32 electrons, ``dq`` int16. ``err`` is as calacs makes it: the read noise
-        and the Poisson noise of the collected electrons.
     """
     collected = electrons.copy()
     full = bleed(collected, options.full_well)
     flags = detector.dq | np.where(full, dq.FULL_WELL, 0).astype(np.int16)
     sci = collected.copy()
     err = np.empty_like(collected)
-    for letter, part in amps:
-        gain, read_noise = GAINS[letter] * options.gain / 2, READ_NOISE[letter]
+    for section in detector.sections:
+        part, gain, read_noise = section.columns, section.gain(options.gain), section.read_noise
         value = sci[:, part]
-        value += read_noise * noise[0][:, part]
+        value += read_noise * noise.normal[:, part]
         if options.quantise:
-            bias = noise[1][:, part]
+            bias = noise.bias_fraction[:, part]
             np.rint(value / gain + bias, out=value)
             value -= bias
             value *= gain

@@ -1,61 +1,135 @@
 """Headers as calacs writes them, as far as AstroDrizzle, TweakReg and stwcs read them."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from astropy.io import fits
 
-from .detector import BIAS_DN, GAINS, READ_NOISE, amplifiers
+from .detector import AMPLIFIERS, BIAS_DN, READ_NOISE, sections
 from .distortion import CHIPS
-from .wcs import CHIP_SHAPE
+from .filters import Bandpass
+from .wcs import CHIP_SHAPE, Window
+
+__all__ = [
+    "Observation", "array_header", "association_table", "primary_header", "science_header", "start_of",
+]  # fmt: skip
 
 _START = datetime(2012, 7, 1, 3, 0, 0)  # the epoch of the distortion
 _MJD_START = 56109.125
+_GAP = 600.0  # seconds between exposures
 _IDCTAB = "jref$0461802ej_idc.fits"
+_DONE = ("DQICORR", "BLEVCORR", "BIASCORR", "PCTECORR", "DARKCORR", "FLATCORR", "PHOTCORR")
+# All of calacs's switches, in its order.
+_SWITCHES = (
+    "DQICORR", "ATODCORR", "BLEVCORR", "BIASCORR", "FLSHCORR", "CRCORR", "EXPSCORR", "SHADCORR", "PCTECORR",
+    "DARKCORR", "FLATCORR", "PHOTCORR", "RPTCORR", "DRIZCORR",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the headers of one exposure tell of how it was taken.
+
+    Attributes
+    ----------
+    rootname : str
+    association : str
+        Rootname of the association table.
+    index : int
+        Number of the exposure, from 0.
+    exptime : float
+        Seconds.
+    start : float
+        Seconds after the start of the association's first exposure.
+    roll : float
+        Degrees, from the association's orientation.
+    bandpass : filters.Bandpass
+    windows : tuple of Window
+        In the order of EXTVER.
+    """
+
+    rootname: str
+    association: str
+    index: int
+    exptime: float
+    start: float
+    roll: float
+    bandpass: Bandpass
+    windows: tuple[Window, ...]
+
+    @property
+    def is_full_frame(self):
+        """Whether both chips are read out whole."""
+        return self.windows[0].shape == CHIP_SHAPE and len(self.windows) == 2
 
 
 def start_of(index, exptimes):
-    """Start of an exposure: seconds after the first one's, with ten minutes between exposures."""
-    return sum(float(t) + 600.0 for t in exptimes[:index])
-
-
-def primary(root, band, exptime, start, windows, options, *, association, index, roll):
-    """Primary header of an exposure.
+    """Return when an exposure starts; ten minutes lie between exposures.
 
     Parameters
     ----------
-    root : str
-        ROOTNAME.
-    band : filters.Filter
-    exptime, start : float
-        Seconds; `start` after the first exposure's.
-    windows : list of wcs.Window
-    options : SimulationOptions
-    association : str
-        Root of the association table.
     index : int
-        Number of the exposure.
-    roll : float
-        Degrees.
+        Number of the exposure, from 0.
+    exptimes : sequence of float
+        Seconds, of all exposures.
+
+    Returns
+    -------
+    float
+        Seconds after the start of the first one.
     """
-    begin = _START + timedelta(seconds=start)
-    full = windows[0].shape == CHIP_SHAPE and len(windows) == 2
-    letters = "".join(letter for w in reversed(windows) for letter, _ in _amps(w))
-    cards = {
-        "FILENAME": f"{root}_flc.fits",
+    return sum(float(t) + _GAP for t in exptimes[:index])
+
+
+def primary_header(observation, options):
+    """Make the primary header of an exposure.
+
+    Parameters
+    ----------
+    observation : Observation
+    options : SimulationOptions
+
+    Returns
+    -------
+    astropy.io.fits.Header
+    """
+    return _header(
+        _target_cards(observation, options)
+        | _time_and_pointing_cards(observation, options)
+        | _instrument_cards(observation, options)
+        | _calibration_cards()
+        | {
+            "ASN_ID": observation.association,
+            "ASN_TAB": f"{observation.association}_asn.fits",
+            "ASN_MTYP": "EXP-DTH",
+        }
+    )
+
+
+def _target_cards(observation, options):
+    return {
+        "FILENAME": f"{observation.rootname}_flc.fits",
         "FILETYPE": "SCI",
-        "NEXTEND": 3 * len(windows),
+        "NEXTEND": 3 * len(observation.windows),
         "DATE": "2012-07-02T00:00:00",
         "TELESCOP": "HST",
         "INSTRUME": "ACS",
         "EQUINOX": 2000.0,
-        "ROOTNAME": root,
+        "ROOTNAME": observation.rootname,
         "IMAGETYP": "EXT",
         "PRIMESI": "ACS",
         "TARGNAME": "SIMULATED",
         "RA_TARG": options.ra,
         "DEC_TARG": options.dec,
         "PROPOSID": 99999,
-        "LINENUM": f"01.{index + 1:03d}",
+        "LINENUM": f"01.{observation.index + 1:03d}",
+    }
+
+
+def _time_and_pointing_cards(observation, options):
+    start, exptime = observation.start, observation.exptime
+    begin = _START + timedelta(seconds=start)
+    return {
         "DATE-OBS": begin.strftime("%Y-%m-%d"),
         "TIME-OBS": begin.strftime("%H:%M:%S"),
         "EXPSTART": _MJD_START + start / 86400,
@@ -68,125 +142,148 @@ def primary(root, band, exptime, start, windows, options, *, association, index,
         "FGSLOCK": "FINE",
         "GYROMODE": "3",
         "REFFRAME": "ICRS",
-        "PA_V3": (options.orientation + roll + 182.34) % 360,
+        "PA_V3": (options.orientation + observation.roll + 182.34) % 360,
         "POSTARG1": 0.0,
         "POSTARG2": 0.0,
+    }
+
+
+def _instrument_cards(observation, options):
+    read_by = {section.amplifier: section for w in reversed(observation.windows) for section in _sections(w)}
+    cards = {
         "CAL_VER": "SIMULATED",
         "OBSTYPE": "IMAGING",
         "OBSMODE": "ACCUM",
         "CTEIMAGE": "NONE",
         "SCLAMP": "NONE",
         "NRPTEXP": 1,
-        "SUBARRAY": not full,
+        "SUBARRAY": not observation.is_full_frame,
         "DETECTOR": "WFC",
-        "FILTER1": band.filter1,
-        "FILTER2": band.filter2,
+        "FILTER1": observation.bandpass.filter1,
+        "FILTER2": observation.bandpass.filter2,
         "LRFWAVE": 0.0,
-        "APERTURE": "WFC" if full else "WFC1-SUB",
+        "APERTURE": "WFC" if observation.is_full_frame else "WFC1-SUB",
         "CRSPLIT": 1,
-        "CCDAMP": letters,
+        "CCDAMP": "".join(read_by),
         "CCDGAIN": float(options.gain),
-        "CCDOFSTA": 3,
-        "CCDOFSTB": 3,
-        "CCDOFSTC": 3,
-        "CCDOFSTD": 3,
+        **{f"CCDOFST{letter}": 3 for letter in AMPLIFIERS},
     }
-    for letter in "ABCD":
-        read = letter in letters
-        cards[f"ATODGN{letter}"] = GAINS[letter] * options.gain / 2 if read else 0.0
+    for letter in AMPLIFIERS:
+        read = letter in read_by
+        cards[f"ATODGN{letter}"] = read_by[letter].gain(options.gain) if read else 0.0
         cards[f"READNSE{letter}"] = READ_NOISE[letter] if read else 0.0
         cards[f"BIASLEV{letter}"] = float(BIAS_DN) if read else 0.0
-    switches = {
-        "DQICORR": 1,
-        "ATODCORR": 0,
-        "BLEVCORR": 1,
-        "BIASCORR": 1,
-        "FLSHCORR": 0,
-        "CRCORR": 0,
-        "EXPSCORR": 0,
-        "SHADCORR": 0,
-        "PCTECORR": 1,
-        "DARKCORR": 1,
-        "FLATCORR": 1,
-        "PHOTCORR": 1,
-        "RPTCORR": 0,
-        "DRIZCORR": 0,
-    }
-    cards |= {name: "COMPLETE" if done else "OMIT" for name, done in switches.items()}
-    cards |= {"IDCTAB": _IDCTAB, "DGEOFILE": "N/A", "D2IMFILE": "N/A", "NPOLFILE": "N/A", "MDRIZTAB": "N/A"}
-    cards |= {"ASN_ID": association, "ASN_TAB": f"{association}_asn.fits", "ASN_MTYP": "EXP-DTH"}
-    return _header(cards)
+    return cards
 
 
-def science(root, window, pointing, band, detector_dq):
-    """Header of a SCI extension with the full WCS.
+def _calibration_cards():
+    cards = {name: "COMPLETE" if name in _DONE else "OMIT" for name in _SWITCHES}
+    files = {"IDCTAB": _IDCTAB, "DGEOFILE": "N/A", "D2IMFILE": "N/A", "NPOLFILE": "N/A", "MDRIZTAB": "N/A"}
+    return cards | files
+
+
+def science_header(observation, window, pointing, bits):
+    """Make the header of a SCI extension, with its WCS.
 
     Parameters
     ----------
-    root : str
+    observation : Observation
     window : wcs.Window
     pointing : wcs.Pointing
         Where the header claims that the telescope looks.
-    band : filters.Filter
-    detector_dq : int16 ndarray
+    bits : ndarray, (R, C), int16
         DQ of the chip, for NGOODPIX.
+
+    Returns
+    -------
+    astropy.io.fits.Header
     """
-    chip = CHIPS[window.chip]
     wcs = pointing.cards(window)
-    cards = {
-        "EXPNAME": root,
-        "BUNIT": "ELECTRONS",
-        "CCDCHIP": window.chip,
-        "WCSAXES": 2,
-        **wcs,
-        "LTV1": -float(window.x0),
-        "LTV2": -float(window.y0),
-        "LTM1_1": 1.0,
-        "LTM2_2": 1.0,
-        "RA_APER": wcs["CRVAL1"],
-        "DEC_APER": wcs["CRVAL2"],
-        "PA_APER": wcs["ORIENTAT"],
-        "VAFACTOR": 1.000018683511,
-        "LONPOLE": 180.0,
-        "LATPOLE": wcs["CRVAL2"],
-        "WCSNAME": "IDC_0461802ej",
-        **chip["IDC"],
-        "IDCXREF": wcs["CRPIX1"],
-        "IDCYREF": wcs["CRPIX2"],
-        "CENTERA1": window.x0 + window.shape[1] // 2 + 25,
-        "CENTERA2": window.y0 + window.shape[0] // 2 + 1,
-        "SIZAXIS1": window.shape[1],
-        "SIZAXIS2": window.shape[0],
-        "BINAXIS1": 1,
-        "BINAXIS2": 1,
-        "PHOTMODE": f"ACS WFC1 {band.name.replace('+', ' ')} MJD#{_MJD_START:.4f}",
-        "PHOTFLAM": band.photflam,
+    return _header(
+        {
+            "EXPNAME": observation.rootname,
+            "BUNIT": "ELECTRONS",
+            "CCDCHIP": window.chip,
+            "WCSAXES": 2,
+            **wcs,
+            "LTV1": -float(window.x0),
+            "LTV2": -float(window.y0),
+            "LTM1_1": 1.0,
+            "LTM2_2": 1.0,
+            "RA_APER": wcs["CRVAL1"],
+            "DEC_APER": wcs["CRVAL2"],
+            "PA_APER": wcs["ORIENTAT"],
+            "VAFACTOR": 1.000018683511,
+            "LONPOLE": 180.0,
+            "LATPOLE": wcs["CRVAL2"],
+            "WCSNAME": "IDC_0461802ej",
+            **CHIPS[window.chip]["IDC"],
+            "IDCXREF": wcs["CRPIX1"],
+            "IDCYREF": wcs["CRPIX2"],
+            "CENTERA1": window.x0 + window.shape[1] // 2 + 25,
+            "CENTERA2": window.y0 + window.shape[0] // 2 + 1,
+            "SIZAXIS1": window.shape[1],
+            "SIZAXIS2": window.shape[0],
+            "BINAXIS1": 1,
+            "BINAXIS2": 1,
+            **_photometry_cards(observation.bandpass),
+            "NCOMBINE": 1,
+            "NGOODPIX": int((bits == 0).sum()),
+            "SDQFLAGS": 31743,
+            "MEANDARK": 0.0,
+            "MEANBLEV": float(BIAS_DN),
+            "MEANFLSH": 0.0,
+        }
+    )
+
+
+def _photometry_cards(bandpass):
+    return {
+        "PHOTMODE": f"ACS WFC1 {bandpass.name.replace('+', ' ')} MJD#{_MJD_START:.4f}",
+        "PHOTFLAM": bandpass.photflam,
         "PHOTZPT": -21.1,
-        "PHOTPLAM": 10 * band.pivot,
-        "PHOTBW": 10 * band.width,
-        "NCOMBINE": 1,
-        "NGOODPIX": int((detector_dq == 0).sum()),
-        "SDQFLAGS": 31743,
-        "MEANDARK": 0.0,
-        "MEANBLEV": float(BIAS_DN),
-        "MEANFLSH": 0.0,
+        "PHOTPLAM": 10 * bandpass.pivot,
+        "PHOTBW": 10 * bandpass.width,
     }
-    return _header(cards)
 
 
-def plane_header(root, window, unit):
-    """Header of an ERR or DQ extension."""
-    return _header({"EXPNAME": root, "BUNIT": unit, "CCDCHIP": window.chip})
+def array_header(observation, window, unit):
+    """Make the header of an ERR or DQ extension.
+
+    Parameters
+    ----------
+    observation : Observation
+    window : wcs.Window
+    unit : str
+        BUNIT.
+
+    Returns
+    -------
+    astropy.io.fits.Header
+    """
+    return _header({"EXPNAME": observation.rootname, "BUNIT": unit, "CCDCHIP": window.chip})
 
 
-def association_table(association, roots):
-    """The ``_asn.fits`` of dithered exposures and their product, an HDUList."""
-    names = [root.upper() for root in roots] + [association.upper()]
-    kinds = ["EXP-DTH"] * len(roots) + ["PROD-DTH"]
+def association_table(association, rootnames):
+    """Make the ``_asn.fits`` of dithered exposures and their product.
+
+    Parameters
+    ----------
+    association : str
+        Its rootname, which is that of the product.
+    rootnames : list of str
+        Of the exposures.
+
+    Returns
+    -------
+    astropy.io.fits.HDUList
+    """
+    names = [root.upper() for root in rootnames] + [association.upper()]
+    kinds = ["EXP-DTH"] * len(rootnames) + ["PROD-DTH"]
     columns = [
         fits.Column("MEMNAME", "14A", array=names),
         fits.Column("MEMTYPE", "14A", array=kinds),
-        fits.Column("MEMPRSNT", "L", array=[True] * len(roots) + [False]),
+        fits.Column("MEMPRSNT", "L", array=[True] * len(rootnames) + [False]),
     ]
     head = _header(
         {
@@ -207,8 +304,8 @@ def association_table(association, roots):
     return fits.HDUList([fits.PrimaryHDU(header=head), table])
 
 
-def _amps(window):
-    return amplifiers(window.chip, window.shape[1], window.x0)
+def _sections(window):
+    return sections(window.chip, window.shape[1], window.x0)
 
 
 def _header(cards):

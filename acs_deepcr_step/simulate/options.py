@@ -1,6 +1,20 @@
 """What can be asked of the simulator beside its main arguments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+
+__all__ = ["DITHERS", "SimulationOptions", "resolve"]
+
+DITHERS = (
+    (0.0, 0.0),
+    (5.5, 3.25),
+    (-3.25, 8.5),
+    (9.75, -4.75),
+    (-7.33, -6.67),
+    (3.67, 12.33),
+    (12.5, 6.2),
+    (-11.2, 1.4),
+)
 
 
 @dataclass(frozen=True)
@@ -14,13 +28,13 @@ class SimulationOptions:
     cr_rate : float
         Cosmic rays per second and cm2 of detector (ACS: 1.0 to 1.3).
     sky : float or None
-        Sky in electrons per pixel of one exposure; None is the filter's usual rate times the exposure time.
-        Negative: the noise of no sky, and this level (a sky subtracted too far).
+        Sky in electrons per pixel of one exposure. None: the usual sky of the filter for the exposure time.
+        Negative: the noise of no sky, at this level, as where too much sky was subtracted.
     star_density, galaxy_density : float
         Factors on the field's usual number of stars and galaxies.
     dithers : sequence of (dx, dy) or None
         How far the stars move on the detector in each exposure, pixels; the headers know of it. None: a
-        pattern of a few pixels with sub-pixel parts, `DITHERS`.
+        pattern of a few pixels with sub-pixel parts (`DITHERS` in ``simulate.options``).
     offsets : sequence of (dx, dy) or None
         Pointing errors: how far the stars lie from where the header's WCS says, pixels. None: no error.
     rolls : sequence of float or None
@@ -38,13 +52,13 @@ class SimulationOptions:
     variables : float
         Share of the stars whose brightness differs from exposure to exposure.
     variability : float
-        By how many magnitudes at most.
+        Range of their magnitudes.
     movers : int
-        Sources that move, of 200 to 20 electrons per second.
+        Moving sources, of 200 to 20 electrons per second.
     mover_step : (dx, dy)
-        How far they move from exposure to exposure, undistorted pixels of the sky.
+        How far they move from exposure to exposure, pixels of 0.05" on the sky.
     root : str
-        First six characters of the rootnames: exposures of another one can lie beside.
+        First six characters of the rootnames, so that several associations can lie in one directory.
     ra, dec, orientation : float
         Where the telescope points, and the position angle of the detector's y axis, degrees.
     """
@@ -54,9 +68,9 @@ class SimulationOptions:
     sky: float | None = None
     star_density: float = 1.0
     galaxy_density: float = 1.0
-    dithers: tuple | None = None
-    offsets: tuple | None = None
-    rolls: tuple | None = None
+    dithers: Sequence[Sequence[float]] | None = None
+    offsets: Sequence[Sequence[float]] | None = None
+    rolls: Sequence[float] | None = None
     gain: float = 2.0
     full_well: float = 80000.0
     quantise: bool = True
@@ -66,27 +80,26 @@ class SimulationOptions:
     variables: float = 0.0
     variability: float = 1.0
     movers: int = 0
-    mover_step: tuple = (3.0, 2.0)
+    mover_step: tuple[float, float] = (3.0, 2.0)
     root: str = "j8sm01"
     ra: float = 150.11
     dec: float = 2.21
     orientation: float = -70.0
 
 
-DITHERS = (
-    (0.0, 0.0),
-    (5.5, 3.25),
-    (-3.25, 8.5),
-    (9.75, -4.75),
-    (-7.33, -6.67),
-    (3.67, 12.33),
-    (12.5, 6.2),
-    (-11.2, 1.4),
-)
-
-
 def resolve(options, keywords):
-    """Return `options` (or the defaults) with the `keywords` put in.
+    """Return options with keywords put in.
+
+    Parameters
+    ----------
+    options : SimulationOptions or None
+        None: the defaults.
+    keywords : dict
+        Fields of `SimulationOptions`.
+
+    Returns
+    -------
+    SimulationOptions
 
     Raises
     ------

@@ -16,6 +16,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, ndimage
 
+__all__ = ["CORE", "PHASES", "PIXEL", "PSF", "SAMPLES", "SIZE", "psf"]
+
 PIXEL = 0.05  # arcsec
 SAMPLES = 4  # samples of the tabulated PSF per detector pixel
 SIZE = 1024  # samples along a side of the tabulated PSF
@@ -34,11 +36,11 @@ class PSF:
 
     Attributes
     ----------
-    spline : ndarray
+    spline : ndarray, (SIZE, SIZE), float64
         Cubic spline coefficients of the PSF, `SAMPLES` per pixel, centre at ``SIZE // 2``.
-    stamps : ndarray of float32, shape (PHASES, PHASES, 2 CORE + 1, 2 CORE + 1)
+    stamps : ndarray, (PHASES, PHASES, 2 CORE + 1, 2 CORE + 1), float32
         The PSF at sub-pixel offsets (y, x) from -0.5 to 0.5 (bin centres).
-    kernel : ndarray of float32, shape (2 CORE + 1, 2 CORE + 1)
+    kernel : ndarray, (2 CORE + 1, 2 CORE + 1), float32
         The PSF centred on a pixel, with the sum 1.
     """
 
@@ -47,17 +49,42 @@ class PSF:
     kernel: np.ndarray
 
     def at(self, dx, dy):
-        """Share of the light in the pixels at offsets `dx`, `dy` (pixels, any shape) from the star."""
-        centre = SIZE // 2
-        dx, dy = np.broadcast_arrays(dx, dy)
-        return ndimage.map_coordinates(
-            self.spline, (centre + SAMPLES * dy, centre + SAMPLES * dx), order=3, prefilter=False
-        )
+        """Return the share of the light in pixels at offsets from the star.
+
+        Parameters
+        ----------
+        dx, dy : float or ndarray
+            Pixels; of shapes that broadcast.
+
+        Returns
+        -------
+        ndarray, float64
+            Of their common shape.
+        """
+        return _share(self.spline, dx, dy)
+
+
+def _share(spline, dx, dy):
+    centre = SIZE // 2
+    dx, dy = np.broadcast_arrays(dx, dy)
+    return ndimage.map_coordinates(
+        spline, (centre + SAMPLES * dy, centre + SAMPLES * dx), order=3, prefilter=False
+    )
 
 
 @lru_cache(maxsize=8)
 def psf(pivot, width):
-    """Return the `PSF` at a pivot wavelength for an rms band width (nm); made once per process."""
+    """Return the PSF of a bandpass; made once per process.
+
+    Parameters
+    ----------
+    pivot, width : float
+        Pivot wavelength and rms width, nm.
+
+    Returns
+    -------
+    PSF
+    """
     image = sum(_transfer(pivot + step * width) for step in (-1.2, 0.0, 1.2)) / 3
     frequency = fft.fftfreq(SIZE, 1 / SAMPLES)  # cycles per pixel
     sigma2 = _diffusion(pivot) ** 2 + (_JITTER / PIXEL) ** 2
@@ -69,9 +96,8 @@ def psf(pivot, width):
     spline = ndimage.spline_filter(table, order=3)
     offsets = (np.arange(PHASES) + 0.5) / PHASES - 0.5
     grid = np.arange(-CORE, CORE + 1)[None, :] - offsets[:, None]
-    whole = PSF(spline, None, None)
-    stamps = whole.at(grid[None, :, None, :], grid[:, None, :, None]).astype(np.float32)
-    kernel = whole.at(grid.mean(0)[None, :], grid.mean(0)[:, None]).astype(np.float32)
+    stamps = _share(spline, grid[None, :, None, :], grid[:, None, :, None]).astype(np.float32)
+    kernel = _share(spline, grid.mean(0)[None, :], grid.mean(0)[:, None]).astype(np.float32)
     return PSF(spline, stamps, kernel / kernel.sum())
 
 

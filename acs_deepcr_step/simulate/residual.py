@@ -1,19 +1,19 @@
 """How much cosmic-ray flux an AstroDrizzle product of simulated exposures holds.
 
 The product is compared with that of the exposures' twins without cosmic rays. The twins carry the same
-noise and, by `twin`, the same flags, so that both products leave out the same pixels and weigh the others
-alike: drizzling is linear, so their difference is what cosmic rays left, and nothing else (no noise, no
-star that lost a pixel).
+noise and, by `twin`, the same flags, so both products leave out the same pixels and weigh the others alike.
+Drizzling is linear, so their difference is what cosmic rays left, and nothing else (no noise, no star that
+lost a pixel).
 
-Cosmic-ray flux is the sum of that difference over the output pixels where it can be told from noise, that
-is where it exceeds `LIMIT_SIGMA` times the noise of that pixel of the product. The limit is there because
-the charge of a cosmic ray diffuses: some tenths of a per cent of it lie in pixels with less charge than the
-noise, which no mask can know. A pixel of no weight is a hole; it holds no cosmic-ray flux only because
-AstroDrizzle is told to fill it with a constant, so holes are counted like all other pixels.
+Cosmic-ray flux is the sum of that difference over the output pixels where it exceeds `LIMIT_SIGMA` times
+the noise of the product. There is a limit because the charge of a cosmic ray diffuses: some tenths of a
+per cent of it lie in pixels with less charge than the noise, which no mask can know. Output pixels without
+weight count like all others: AstroDrizzle is told to fill them with a constant, so they hold no cosmic-ray
+flux.
 
-`near_full_pixels` tells where a cosmic ray filled a pixel's well and bled. There the published networks
-know little: their training left out what lies within 7x7 of a pixel above 70,000 e-. A single such event
-can hold per cents of a small field's flux, so the flux is of interest with and without them.
+`near_full_pixels` tells where a cosmic ray filled a pixel's well and bled. The published networks know
+little of such places: their training left out what lies within 7x7 of a pixel above 70,000 e-. A single such
+event can hold per cents of a small field's flux, so the flux is of interest with and without them.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,13 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from scipy.ndimage import maximum_filter
 
-from .. import dq
+from ..arrays import dq
 from .truth import read_truth, without_cosmic_rays
 
+__all__ = ["LIMIT_SIGMA", "NEAR", "Product", "flux", "near_full_pixels", "read_product", "twin"]
+
 LIMIT_SIGMA = 3.0
-NEAR = 7  # pixels: the blind 7x7, and what the drizzling spreads
+NEAR = 7  # pixels on each side: the 7x7 that the networks do not know, and what drizzling spreads
 _READ_NOISE = 4.3  # electrons, mean of the amplifiers
 
 
@@ -38,9 +40,9 @@ class Product:
 
     Attributes
     ----------
-    sci : float32 ndarray
+    sci : ndarray, (R, C), float32
         Electrons per second; sky subtracted.
-    wht : float32 ndarray
+    wht : ndarray, (R, C), float32
         Seconds of exposure.
     sky : float
         Electrons per second and pixel that were subtracted, mean of the exposures.
@@ -84,7 +86,7 @@ def read_product(output, exposures):
 
 
 def twin(path, outdir, bit=0):
-    """Write the twin of an exposure without cosmic rays, with the exposure's flags of one bit.
+    """Write an exposure's twin without cosmic rays, with the exposure's flags of one bit.
 
     Parameters
     ----------
@@ -98,6 +100,14 @@ def twin(path, outdir, bit=0):
     Returns
     -------
     Path
+        The twin, of the same file name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the truth of the exposure is missing.
+    ValueError
+        If `outdir` is the exposure's own directory.
     """
     made = without_cosmic_rays(path, outdir)
     if bit:
@@ -118,8 +128,13 @@ def near_full_pixels(product, exposures):
 
     Returns
     -------
-    bool ndarray
+    ndarray, (R, C), bool
         Of the product's shape.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the truth of an exposure is missing.
     """
     near = np.zeros(product.sci.shape, bool)
     for path in exposures:
@@ -136,7 +151,7 @@ def near_full_pixels(product, exposures):
 
 
 def flux(product, clean, leave_out=None):
-    """Cosmic-ray flux in a product.
+    """Measure the cosmic-ray flux in a product.
 
     Parameters
     ----------
@@ -144,7 +159,7 @@ def flux(product, clean, leave_out=None):
         Of exposures with cosmic rays.
     clean : Product
         Of their twins, with the same flags.
-    leave_out : bool ndarray, optional
+    leave_out : ndarray, (R, C), bool, optional
         Output pixels that do not count.
 
     Returns

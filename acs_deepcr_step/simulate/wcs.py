@@ -1,19 +1,23 @@
-"""Where the detector looks: distortion and pointing, and the way between sky plane and pixels.
+"""Where the detector looks: its windows, their distortion, the pointing, and the sky plane.
 
 The numbers are those that ``stwcs.updatewcs`` computes from the reference file ``0461802ej_idc.fits`` for
 F814W in July 2012, in the header of a real exposure that astropy ships (``j94f05bgq_flt.fits``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from astropy.io.fits import Header
 from astropy.wcs import WCS
 
 from .distortion import CHIPS
+from .psf import PIXEL
+
+__all__ = ["CHIP_SHAPE", "Pointing", "REFERENCE", "Window", "tangent_plane", "windows"]
 
 CHIP_SHAPE = (2048, 4096)
 REFERENCE = (1024.0, 2048.0)  # CRPIX2, CRPIX1 of a full chip
-_PLANE_SCALE = 0.05 / 3600
+_PLANE_SCALE = PIXEL / 3600  # degrees per pixel of the plane
 
 
 @dataclass(frozen=True)
@@ -26,21 +30,32 @@ class Window:
         CCDCHIP.
     extver : int
     shape : tuple of int
+        Rows and columns.
     x0, y0 : int
         Detector pixel (0-based) of the first array pixel.
     """
 
     chip: int
     extver: int
-    shape: tuple
+    shape: tuple[int, int]
     x0: int
     y0: int
 
 
 def windows(shape, chips):
-    """The windows of one exposure, in the order of EXTVER.
+    """Return the windows of one exposure, in the order of EXTVER.
 
     Two chips: EXTVER 1 is chip 2, EXTVER 2 is chip 1, as calacs writes them; one chip is chip 1, a subarray.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of each.
+    chips : {2, 1}
+
+    Returns
+    -------
+    list of Window
 
     Raises
     ------
@@ -58,27 +73,67 @@ def windows(shape, chips):
     return [Window(chip, i, (rows, columns), x0, first_row[chip]) for i, chip in enumerate(order, 1)]
 
 
+@dataclass(frozen=True, eq=False)
 class Pointing:
-    """Direction and roll of the telescope: a rotation against the exposure the numbers come from."""
+    """Direction and roll of the telescope.
 
-    def __init__(self, ra, dec, orientation):
+    Attributes
+    ----------
+    ra, dec, orientation : float
+        Where it was pointed at first: the reference pixel of chip 2, and the position angle there of the
+        detector's y axis, degrees.
+    moves : ndarray, (3, 3), float64
+        How it was rotated since then.
+    """
+
+    ra: float
+    dec: float
+    orientation: float
+    moves: np.ndarray = field(default_factory=lambda: np.eye(3), repr=False)
+
+    @property
+    def rotation(self):
+        """Rotation from the exposure that the numbers of `distortion` come from, (3, 3) float64."""
         chip = CHIPS[2]
-        old = _frame(*chip["CRVAL"], chip["ORIENTAT"])
-        self.rotation = _frame(ra, dec, orientation) @ old.T
+        original = _frame(*chip["CRVAL"], chip["ORIENTAT"])
+        return self.moves @ (_frame(self.ra, self.dec, self.orientation) @ original.T)
 
     def moved(self, window, dx, dy, roll=0.0):
-        """The pointing that moves the stars by `dx`, `dy` pixels at the window's centre, then rolls."""
+        """Return the pointing that moves the stars on the detector, and then rolls.
+
+        Parameters
+        ----------
+        window : Window
+            The stars move by so much at its centre, and the roll is about it.
+        dx, dy : float
+            Pixels.
+        roll : float
+            Degrees.
+
+        Returns
+        -------
+        Pointing
+        """
         y, x = (0.5 * (n - 1) for n in window.shape)
         before, after = (_vector(*p) for p in self.wcs(window).all_pix2world([[x + dx, y + dy], [x, y]], 0))
-        new = object.__new__(Pointing)
-        new.rotation = _turn(after, -np.radians(roll)) @ _shortest(before, after) @ self.rotation
-        return new
+        move = _rotation_about(after, -np.radians(roll)) @ _shortest_rotation(before, after)
+        return replace(self, moves=move @ self.moves)
 
     def cards(self, window):
-        """CRPIX, CRVAL, CD, ORIENTAT and the SIP terms of a window, a dict of header values."""
+        """Return the header cards of a window's WCS.
+
+        Parameters
+        ----------
+        window : Window
+
+        Returns
+        -------
+        dict
+            CRPIX, CRVAL, CD, ORIENTAT and the SIP polynomials.
+        """
         chip = CHIPS[window.chip]
-        old = _frame(*chip["CRVAL"], 0.0)
-        vector, north = self.rotation @ old[:, 0], self.rotation @ old[:, 1]
+        original, rotation = _frame(*chip["CRVAL"], 0.0), self.rotation
+        vector, north = rotation @ original[:, 0], rotation @ original[:, 1]
         ra, dec = np.degrees(np.arctan2(vector[1], vector[0])) % 360, np.degrees(np.arcsin(vector[2]))
         local = _frame(ra, dec, 0.0)
         turn = np.arctan2(-(north @ local[:, 2]), north @ local[:, 1])
@@ -107,16 +162,28 @@ class Pointing:
         return cards
 
     def wcs(self, window):
-        """The astropy WCS of a window, SIP included."""
-        from astropy.io.fits import Header
+        """Return the WCS of a window, SIP included.
 
+        Parameters
+        ----------
+        window : Window
+
+        Returns
+        -------
+        astropy.wcs.WCS
+        """
         header = Header({"NAXIS": 2, "NAXIS1": window.shape[1], "NAXIS2": window.shape[0], "WCSAXES": 2})
         header.update(self.cards(window))
         return WCS(header)
 
 
-def plane(pointing, windows_):
-    """The sky plane of an association: a tangent plane at the windows' centre, y along the detector's y.
+def tangent_plane(pointing, seen):
+    """Return the sky plane of an association: tangent at the windows' centre, y along the detector's y.
+
+    Parameters
+    ----------
+    pointing : Pointing
+    seen : list of Window
 
     Returns
     -------
@@ -124,12 +191,12 @@ def plane(pointing, windows_):
         0-based pixel (0, 0) is its centre.
     """
     vectors = []
-    for window in windows_:
+    for window in seen:
         y, x = (0.5 * (n - 1) for n in window.shape)
         vectors.append(_vector(*pointing.wcs(window).all_pix2world([[x, y]], 0)[0]))
     mean = np.mean(vectors, axis=0)
     mean /= np.linalg.norm(mean)
-    angle = np.radians(pointing.cards(windows_[0])["ORIENTAT"])
+    angle = np.radians(pointing.cards(seen[0])["ORIENTAT"])
     c, s = np.cos(angle), np.sin(angle)
     out = WCS(naxis=2)
     out.wcs.ctype = ["RA---TAN", "DEC--TAN"]
@@ -140,55 +207,17 @@ def plane(pointing, windows_):
     return out
 
 
-class SkyView:
-    """The way between plane positions and the pixels of one window; see `scene.image`."""
-
-    def __init__(self, plane_, wcs, shape):
-        self.plane, self.wcs, self.shape = plane_, wcs, shape
-
-    def pixels(self, x, y):
-        """Detector pixels of plane positions; NaN far outside, where the distortion has no meaning."""
-        world = self.plane.wcs_pix2world(np.stack([x, y], axis=-1), 0)
-        rough = self.wcs.wcs_world2pix(world, 0)
-        margin = 400
-        near = ((rough > -margin) & (rough < np.array(self.shape[::-1]) + margin)).all(axis=1)
-        out = np.full_like(rough, np.nan)
-        if near.any():
-            out[near] = self.wcs.all_world2pix(world[near], 0, tolerance=1e-6, maxiter=40, quiet=True)
-        return out[:, 0], out[:, 1]
-
-    def to_plane(self, px, py):
-        """Plane positions of detector pixels."""
-        world = self.wcs.all_pix2world(np.stack([np.ravel(px), np.ravel(py)], axis=-1), 0)
-        return self.plane.wcs_world2pix(world, 0)
-
-    def grid(self, shape, step=32):
-        """Plane positions of all pixels, bilinear between nodes `step` pixels apart (good to 0.003 pixel)."""
-        rows, columns = (np.arange(0, n + step, step) for n in shape)
-        nodes = self.to_plane(*np.meshgrid(columns, rows)).reshape(rows.size, columns.size, 2)
-        weights = [_linear(n, nodes_.size, step) for n, nodes_ in zip(shape, (rows, columns), strict=True)]
-        return tuple((weights[0] @ nodes[:, :, i].astype(np.float32)) @ weights[1].T for i in (0, 1))
-
-    def jacobian(self, px, py):
-        """Derivatives of the plane position by the pixel, shape (N, 2, 2)."""
-        by_x = self.to_plane(px + 0.5, py) - self.to_plane(px - 0.5, py)
-        by_y = self.to_plane(px, py + 0.5) - self.to_plane(px, py - 0.5)
-        return np.stack([by_x, by_y], axis=-1)
-
-
-def _linear(size, nodes, step):
-    place = np.arange(size) / step
-    weights = 1 - abs(place[:, None] - np.arange(nodes))
-    return np.clip(weights, 0, None).astype(np.float32)
-
-
 def _vector(ra, dec):
+    """Return the unit vector of a direction (degrees)."""
     ra, dec = np.radians(ra), np.radians(dec)
     return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
 
 
 def _frame(ra, dec, angle):
-    """Columns: the direction, the tangent at a position angle, and their product (west, for angle 0)."""
+    """Return three unit vectors as the columns of a matrix, (3, 3).
+
+    They are the direction, the tangent at a position angle, and their cross product (west, for angle 0).
+    """
     r = _vector(ra, dec)
     ra, dec, angle = np.radians([ra, dec, angle])
     north = np.array([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)])
@@ -197,14 +226,14 @@ def _frame(ra, dec, angle):
     return np.stack([r, tangent, np.cross(r, tangent)], axis=1)
 
 
-def _turn(axis, angle):
-    """Rotation by `angle` (rad) about a unit vector."""
+def _rotation_about(axis, angle):
+    """Return the rotation by `angle` (rad) about a unit vector."""
     cross = np.cross(np.eye(3), axis)
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def _shortest(before, after):
-    """Rotation that takes one unit vector to another near to it."""
+def _shortest_rotation(before, after):
+    """Return the rotation that takes one unit vector to another near to it."""
     axis = np.cross(before, after)
     sine = np.linalg.norm(axis)
-    return np.eye(3) if sine < 1e-15 else _turn(axis / sine, np.arctan2(sine, before @ after))
+    return np.eye(3) if sine < 1e-15 else _rotation_about(axis / sine, np.arctan2(sine, before @ after))

@@ -1,27 +1,48 @@
 """The system of the paper "deepCR-ACS/WFC": training sets, truth, training, evaluation.
 
-The data's way, and where each part of it lives:
-
 ============  =====================================================================================
-which         `sets` (the paper's tables as data)
-fetched       `archive` (from MAST: `mast`), `zenodo` (the published patches); `download`, `manifest`,
-              `unpack`, `fetchdir`
-truth         `truth` (TweakReg and AstroDrizzle on `copies`, each call a `drizzlepac_job`),
-              `truth_options`, `truth_file`, `coverage`, `completeness` (how good such truth is),
-              `completeness_measured`
-patches       `patches` (written and opened), `patch` (cut), `splitting`, `shards` (on the disk),
-              `published` (the archive's layout)
-training      `fit` (the loop), `learner` (network, loss, optimiser), `recipe`, `batches`, `goal`,
-              `checkpoint`, `repeatable`, `curves`; `inpaint_fit` for inpainting models
-evaluation    `roc` (curves), `tally` and `counts_file` (counts of many), `scoring` (what is scored),
-              `confidence`, `table3`, `figures`, `pictures`, `outputs`; `evaluate` (a visit of one's own)
-all of it     `reproduce` (`reproduce_sets`, `reproduce_published`, `reproduce_source`,
-              `reproduce_text`) in `stages`
-simulated     `simulated` (samples), `simulated_sets` (in the place of the archive's)
+`samples`     an image with its truth: what passes between the folders
+`archive`     the paper's sets as data (`sets`); exposures from MAST (`exposures`), patches from
+              `zenodo`
+`patches`     patches cut from samples, on the disk (`dataset`)
+`truth`       truth by TweakReg and AstroDrizzle (`pipeline`), in files (`file`), its `completeness`
+`evaluation`  curves (`roc`), counts (`tally`), what is scored (`scoring`), `table3`, `figures`;
+              one's own `visit`
+`fit`         the training `loop` and its `recipe`; `inpainting` models
+`simulated`   samples of the `simulator`; simulated `sets`
+`reproduce`   all of the paper (`reproduction`)
+`commands`    the subcommands of ``acs-deepcr``
 ============  =====================================================================================
 
-What passes between them is a `samples.Sample`: an image with its truth. The modules of
-`commands` are the subcommands of ``acs-deepcr``. Nothing is imported before it is used.
+**Imports go up this table, never down**: `reproduce` may import `fit`, not the other way round.
+`roc` beside the folders has the names of `evaluation.roc`. Nothing is imported before it is used.
 
 Needs the extra: ``pip install 'acs_deepcr_step[train]'``.
 """
+
+import importlib
+
+_MODULES = (
+    "archive",
+    "commands",
+    "evaluation",
+    "fit",
+    "patches",
+    "reproduce",
+    "roc",
+    "samples",
+    "simulated",
+    "truth",
+)
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,46 +1,54 @@
-"""One chip with its truth: what training and evaluation work on.
+"""Samples: the image of a chip with its truth, which training and evaluation work on.
 
-Wherever the truth comes from (AstroDrizzle, the simulator, a pair of exposures, the
-published patches), it is handed on as an iterable of `Sample`, one at a time.
+Truth from AstroDrizzle, the simulator, a pair of exposures or the published patches alike is an
+iterable of `Sample`, one at a time.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..detect import dilate
+from ..arrays.dq import is_saturated
+from ..flagging import guard
+from ..instruments import ACS_WFC
 
-__all__ = ["BRIGHT", "FIELD_TYPES", "Origin", "Sample", "ignored", "sky_level"]
+__all__ = [
+    "FIELD_OF",
+    "FIELD_TYPES",
+    "Origin",
+    "Sample",
+    "TruthDescription",
+    "ignored",
+]
 
-# The paper's field types (section 2), by the words that files and options use.
+# The paper's field types (section 2), by their keys in files and options.
 FIELD_TYPES = {
     "globular": "Globular Cluster",
     "extragalactic": "Extragalactic Field",
     "galaxy": "Resolved Galaxy",
 }
 
-# Electrons above which the surroundings of a pixel are left out, and their reach (paper, section 2).
-BRIGHT = 70_000.0
-_BRIGHT_REACH = 3
+# The paper's field type of each of the simulator's fields.
+FIELD_OF = {"sparse": "extragalactic", "crowded": "globular", "galaxies": "galaxy"}
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a sample comes from.
+    """Exposure, chip and observation set of a sample.
 
     Attributes
     ----------
     observation_set : str
-        What is never split between training and validation, e.g. ``F435W_10349_30``.
+        E.g. ``F435W_10349_30``; never split between training and validation.
     exposure : str
         Root name of the exposure.
     extver : int
-        The chip in its file; 0 for a patch whose chip is not known.
+        EXTVER of the chip; 0 if unknown.
     filter : str
     field : str
-        A key of `FIELD_TYPES`, or empty where it is not known.
+        A key of `FIELD_TYPES`; empty if unknown.
     exptime : float
-        Seconds; nan where it is not known.
+        Seconds; nan if unknown.
     """
 
     observation_set: str
@@ -62,9 +70,9 @@ class Sample:
     truth : ndarray, (R, C), bool
         Pixels hit by cosmic rays.
     ignore : ndarray, (R, C), bool
-        Pixels that count neither in training nor in evaluation.
+        Pixels left out of training and evaluation.
     sky : float
-        Level of the sky in the image, electrons.
+        Background level, electrons.
     origin : Origin
     """
 
@@ -75,55 +83,40 @@ class Sample:
     origin: Origin
 
 
+@dataclass(frozen=True)
+class TruthDescription:
+    """The truth of samples in words.
+
+    Attributes
+    ----------
+    statement : str
+        What the truth is and how complete, whether the exposures are simulated; for tables.
+    title : str
+        The same in a few words, for figures.
+    """
+
+    statement: str
+    title: str
+
+
 def ignored(image, dq):
-    """Return the pixels that the paper leaves out of training and evaluation.
+    """Return the pixels that are ignored in training and evaluation, as in the paper.
 
     Parameters
     ----------
     image : ndarray, (R, C)
         Electrons.
     dq : ndarray, (R, C), integer
-        Without the flags that cosmic-ray rejection set.
+        Without flags set by cosmic-ray rejection.
 
     Returns
     -------
     ndarray, (R, C), bool
-        Any DQ flag, what is not finite, and the 7x7 surroundings of pixels above 70,000 e-.
+        Pixels with any DQ flag, not finite, or in the 7x7 surroundings of one above 70,000 e-.
 
     References
     ----------
     Kwon, Zhang & Bloom 2021, section 2.
     """
     finite = np.isfinite(image)
-    bright = np.zeros(image.shape, bool)
-    np.greater(image, BRIGHT, out=bright, where=finite)
-    return (dq != 0) | ~finite | dilate(bright, _BRIGHT_REACH)
-
-
-def sky_level(image, ignore):
-    """Return the level of the sky in an image.
-
-    Parameters
-    ----------
-    image : ndarray, (R, C)
-        Electrons.
-    ignore : ndarray, (R, C), bool
-        Pixels to leave out.
-
-    Returns
-    -------
-    float
-        Median of the pixels within 3 sigma of the median, after three rounds of clipping; nan if all
-        pixels are left out.
-    """
-    values = np.asarray(image, np.float64)[~ignore]
-    for _ in range(3):
-        if not values.size:
-            return float("nan")
-        centre = np.median(values)
-        sigma = 1.4826 * np.median(np.abs(values - centre))
-        near = np.abs(values - centre) <= 3 * sigma
-        if near.all() or sigma == 0:
-            break
-        values = values[near]
-    return float(np.median(values)) if values.size else float("nan")
+    return (dq != 0) | ~finite | guard.near(is_saturated(image, ACS_WFC.full_well) & finite)

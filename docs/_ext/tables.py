@@ -1,7 +1,7 @@
 """Directives for what is written down elsewhere: parameters, models, and the help of the commands.
 
-``{parameters}`` makes tables of the cfgspec, ``{models}`` one of the published models, ``{commands}`` a
-section of each subcommand with its ``--help``.
+``{parameters}`` makes tables of the cfgspec, ``{models}`` one of the published models, ``{reasons}`` one of
+the bits of FLAGS, ``{commands}`` a section of each subcommand with its ``--help``.
 """
 
 import argparse
@@ -11,7 +11,8 @@ import re
 from sphinx.util.docutils import SphinxDirective
 
 from acs_deepcr_step import cli, models
-from acs_deepcr_step.options import specification
+from acs_deepcr_step.arrays.reasons import REASONS
+from acs_deepcr_step.config.specification import specification
 
 WIDTH = "100"  # columns of the help texts
 
@@ -20,6 +21,7 @@ class Parameters(SphinxDirective):
     """A table for each section of the parameter file."""
 
     def run(self):
+        """Return the nodes."""
         sections = {}
         for option in specification():
             sections.setdefault(option.section, []).append(option)
@@ -34,6 +36,7 @@ class Models(SphinxDirective):
     """A table of the published models."""
 
     def run(self):
+        """Return the nodes."""
         rows = []
         for name in models.names():
             info = models.info(name)
@@ -46,10 +49,20 @@ class Models(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(_table(heading, rows)))
 
 
+class Reasons(SphinxDirective):
+    """A table of the bits of the FLAGS array."""
+
+    def run(self):
+        """Return the nodes."""
+        rows = [(str(one.value), f"`{one.name}`", f"This pixel was {one.description}.") for one in REASONS]
+        return self.parse_text_to_nodes("\n".join(_table(("value", "name", "meaning"), rows)))
+
+
 class Commands(SphinxDirective):
     """The help of every subcommand."""
 
     def run(self):
+        """Return the nodes."""
         os.environ["COLUMNS"] = WIDTH
         lines = []
         for name, command in subcommands().items():
@@ -84,5 +97,6 @@ def setup(app):
     """Register the directives with Sphinx."""
     app.add_directive("parameters", Parameters)
     app.add_directive("models", Models)
+    app.add_directive("reasons", Reasons)
     app.add_directive("commands", Commands)
     return {"parallel_read_safe": True, "version": "1"}

@@ -9,7 +9,7 @@ import psutil
 from harness import finish, start
 from verdict import Site, Tally, content, flag
 
-from acs_deepcr_step import maskfile
+from acs_deepcr_step.files import mask_file
 
 __all__ = ["interrupts", "many_exposures", "memory_is_flat"]
 
@@ -85,5 +85,5 @@ def _wait_for(site, count):
 
 def _state(site, path):
     """``old``, ``new`` or ``lost``; the name of the mask file in the header is the exposure's own."""
-    there = content(path).replace(maskfile.name_for(path).encode(), site.mask.name.encode())
+    there = content(path).replace(mask_file.name_for(path).encode(), site.mask.name.encode())
     return {site.old: "old", site.new: "new"}.get(there, "lost")

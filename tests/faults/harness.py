@@ -19,7 +19,8 @@ __all__ = ["Conditions", "Report", "call", "finish", "start"]
 HERE = Path(__file__).resolve().parent
 
 # The modules that write: every line of theirs is a step at which something may happen.
-_WRITERS = ("saving.py", "maskfile.py")
+_WRITERS = ("files/atomic.py", "files/mask_file.py", "files/space.py", "files/splice.py")
+assert all((HERE.parents[1] / "acs_deepcr_step" / name).is_file() for name in _WRITERS)
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def _tracer(conditions, steps):
 
     def enter(frame, event, _):
         name = frame.f_code.co_filename
-        is_ours = name.endswith(_WRITERS) and Path(name).parent.name == "acs_deepcr_step"
+        is_ours = name.endswith(tuple(f"acs_deepcr_step/{writer}" for writer in _WRITERS))
         # What must not change when no other program has time to act is a step of its own.
         is_check = frame.f_code.co_name == "require_unchanged"
         return line if is_ours or is_check else None

@@ -8,7 +8,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-for _name in ("harness", "acs_deepcr_step.process", "acs_deepcr_step.revert", "acs_deepcr_step.runner"):
+_WORK = "acs_deepcr_step.work"
+
+for _name in ("harness", f"{_WORK}.exposure_work", f"{_WORK}.undo_work", f"{_WORK}.executors"):
     importlib.import_module(_name)
 
 

@@ -9,8 +9,8 @@ from astropy.io import fits
 from harness import Conditions, call, finish, start
 from verdict import SECOND, Site, Tally, content, flag
 
-from acs_deepcr_step import saving
 from acs_deepcr_step.errors import ExposureError
+from acs_deepcr_step.files import atomic
 
 __all__ = ["lock_after_a_kill", "other_program", "two_writers"]
 
@@ -154,9 +154,9 @@ def lock_after_a_kill(root, trials):
 
 def time_out_message(path, seconds=0.5):
     """What a run that waits in vain for a lock says; None if it gets it."""
-    with saving.locked(path):
+    with atomic.locked(path):
         try:
-            with saving.locked(path, seconds=seconds):
+            with atomic.locked(path, seconds=seconds):
                 return None
         except ExposureError as error:
             return str(error)

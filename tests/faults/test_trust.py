@@ -10,8 +10,8 @@ from harness import Conditions, call
 from verdict import SECOND, Site, flag, with_right_sum
 
 import acs_deepcr_step
-from acs_deepcr_step import maskfile
 from acs_deepcr_step.errors import ExposureError, InputError, RunError, StepWarning
+from acs_deepcr_step.files import mask_file
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_vast_image_in_a_small_mask_file_is_not_unpacked(site):
     new = fits.Card("ZNAXIS2", 2_000_000).image[:30].encode()
     site.mask.write_bytes(with_right_sum(content.replace(old, new, 1)))
     with pytest.raises(ExposureError, match="an image of shape"):
-        maskfile.read(site.mask)
+        mask_file.read(site.mask)
 
 
 @pytest.mark.parametrize("member", ["../../X", "/ETC/PASSWD", "..", "A/B", "A B", "$HOME", "~", "*", ""])
@@ -176,7 +176,7 @@ def test_behind_a_symlink_the_file_is_flagged_and_has_its_mask_beside_it(site, t
     site.path.symlink_to(real)
     flag(site.path)
     assert site.path.is_symlink() and site.state() == "new"
-    assert sorted(os.listdir(archive)) == sorted([real.name, maskfile.name_for(real)])
+    assert sorted(os.listdir(archive)) == sorted([real.name, mask_file.name_for(real)])
     assert os.listdir(site.directory) == [site.path.name]
 
 
@@ -185,7 +185,7 @@ def test_private_exposure_is_private_while_it_is_written(site, mode):
     """A kill at each step: what is left behind is for nobody else either."""
     site.path.chmod(mode)
     steps = call(site.report, "run", [site.path], {}, Conditions("kill", 0)).steps
-    first = next(i for i, name in enumerate(steps) if name.startswith("saving:_private"))
+    first = next(i for i, name in enumerate(steps) if name.startswith("splice:_private"))
     for step in range(first + 2, len(steps) - 100, 60):
         site.fresh()
         site.path.chmod(mode)

@@ -12,8 +12,9 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 import acs_deepcr_step
-from acs_deepcr_step import fitsbytes, maskfile, simulate
+from acs_deepcr_step import simulate
 from acs_deepcr_step.errors import ExposureError, StepWarning
+from acs_deepcr_step.files import fitsbytes, mask_file
 
 __all__ = ["SECOND", "Site", "Tally", "content", "flag", "leftovers", "with_right_sum"]
 
@@ -128,7 +129,7 @@ class Site:
         self.directory = self.root / "site"
         self.directory.mkdir()
         self.path = self.directory / made.name
-        self.mask = self.path.with_name(maskfile.name_for(self.path))
+        self.mask = self.path.with_name(mask_file.name_for(self.path))
         self.original = self.root / made.name
         with fits.open(made, memmap=False) as hdus:
             hdus.writeto(self.original, checksum=True)
@@ -173,8 +174,8 @@ class Site:
                 return False
 
     def _mask(self):
-        mask = maskfile.read(self.mask)
-        return mask.run, [(chip.plane & 1, chip.stored) for chip in mask.chips]
+        mask = mask_file.read(self.mask)
+        return mask.run, [(chip.reasons & 1, chip.scaled_probability) for chip in mask.chips]
 
     def mask_is_whole(self):
         """Tell whether the mask file is absent, or that of one of the runs."""

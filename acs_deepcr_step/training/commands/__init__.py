@@ -1,12 +1,14 @@
 """The subcommands of ``acs-deepcr`` that belong to training.
 
-Each module has ``NAME``, ``HELP``, ``add_arguments(parser)`` and ``main(arguments)``,
-and imports everything heavy inside ``main``.
+Each module of `NAMES` has ``NAME``, ``HELP``, ``add_arguments(parser)`` and ``main(arguments)``, and imports
+everything heavy inside ``main``.
 """
 
 import importlib
 
-# In the order in which they are used.
+__all__ = ["NAMES", "load"]
+
+# In the order of use.
 NAMES = ("fetch", "truth", "patches", "train", "inpaint", "roc", "evaluate", "reproduce")
 
 

@@ -1,6 +1,8 @@
-"""``acs-deepcr evaluate``: how well models do on a visit of one's own."""
+"""``acs-deepcr evaluate``: evaluation of models on a user's visit."""
 
 from . import truth_arguments
+
+__all__ = ["HELP", "NAME", "add_arguments", "main"]
 
 NAME = "evaluate"
 HELP = "score the models on exposures of one field, against truth made of them"
@@ -34,7 +36,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    """Evaluate and print what came of it.
+    """Evaluate and print the tables.
 
     Parameters
     ----------
@@ -43,32 +45,35 @@ def main(arguments):
     Raises
     ------
     StepError
-        See `training.evaluate.evaluate`.
+        See `evaluation.visit.evaluate`.
     """
     from tqdm import tqdm
 
-    from .. import copies, evaluate
+    from ..evaluation import visit
+    from ..truth import copies
 
     options = truth_arguments.options(arguments)
-    exposures = copies.checked(arguments.files)
+    exposures = copies.inspect_set(arguments.files)
     filter = exposures[0].filter
-    scored = evaluate.scorers(filter, arguments.models, not arguments.no_lacosmic, device=arguments.device)
+    scorers = visit.choose_scorers(
+        filter, arguments.models, not arguments.no_lacosmic, device=arguments.device
+    )
     expected = truth_arguments.expected(arguments, arguments.files, options)
-    total = len(scored) * sum(len(exposure.chips) for exposure in exposures)
+    total = len(scorers) * sum(len(exposure.chips) for exposure in exposures)
     with tqdm(total=total, unit="mask", disable=None) as bar:
 
         def progress(sample, scorer):
             bar.set_description(f"{sample.origin.exposure} {scorer.name}")
             bar.update()
 
-        made = evaluate.evaluate(
+        result = visit.evaluate(
             arguments.files,
             arguments.output,
             options,
-            scored=scored,
+            scorers=scorers,
             expected=expected,
             overwrite=arguments.overwrite,
             progress=progress,
         )
-    print(made.text)
-    print(f"Tables, figures, counts and truth are in {made.outdir}.")
+    print(result.text)
+    print(f"Tables, figures, counts and truth are in {result.outdir}.")

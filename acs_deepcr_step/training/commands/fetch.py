@@ -1,6 +1,8 @@
 """``acs-deepcr fetch``: the exposures of the paper's observation sets, or the published patches."""
 
-import sys
+from .confirmation import confirmed
+
+__all__ = ["HELP", "NAME", "add_arguments", "main"]
 
 NAME = "fetch"
 HELP = "fetch the paper's observation sets from MAST, or its published patches"
@@ -36,7 +38,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    """Show what would be fetched, and fetch it if that is wanted.
+    """Show what would be fetched, and fetch it if confirmed.
 
     Parameters
     ----------
@@ -47,21 +49,21 @@ def main(arguments):
     ParameterError
         If options do not go together, or a set is not the paper's.
     ArchiveError, InputError, ExposureError
-        See `training.archive` and `training.zenodo`.
+        See `archive.exposures` and `archive.zenodo`.
     """
     if arguments.zenodo is None:
-        from ..archive import fetch, plan
+        from ..archive.exposures import fetch, plan
 
         planned = plan(_sets(arguments), arguments.directory, arguments.cloud)
     else:
-        from ..zenodo import RECORD, fetch, plan
+        from ..archive.zenodo import RECORD, fetch, plan
 
         _refuse_selection(arguments)
         planned = plan(arguments.directory, arguments.zenodo or RECORD)
     print(planned)
     if not planned.missing:
         print("Everything is there and verified." if arguments.zenodo is None else "Everything is there.")
-    elif not arguments.yes and not _wanted():
+    elif not arguments.yes and not confirmed("Fetch it?"):
         print("Nothing was fetched; --yes fetches it.")
     else:
         fetch(planned)
@@ -69,9 +71,9 @@ def main(arguments):
 
 
 def _sets(arguments):
-    """The sets that are asked for."""
+    """Return the sets that the options select."""
     from ...errors import ParameterError
-    from ..sets import by_name, observation_sets
+    from ..archive.sets import by_name, observation_sets
 
     selecting = arguments.filters or arguments.fields or arguments.use != "all"
     if arguments.sets:
@@ -97,10 +99,3 @@ def _refuse_selection(arguments):
         raise ParameterError(
             "--zenodo fetches the whole archive: leave out --filters, --fields, --use, --sets and --cloud."
         )
-
-
-def _wanted():
-    """Ask a person at a terminal; nobody else is there to answer."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
-    return input("Fetch it? [y/N] ").strip().lower() in ("y", "yes")

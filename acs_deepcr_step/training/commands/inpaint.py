@@ -2,6 +2,8 @@
 
 from . import training_arguments
 
+__all__ = ["HELP", "NAME", "add_arguments", "main"]
+
 NAME = "inpaint"
 HELP = "train an inpainting model on patches; a killed training goes on where it was"
 
@@ -28,7 +30,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    """Train, and say what came out.
+    """Train and print the result.
 
     Parameters
     ----------
@@ -37,10 +39,10 @@ def main(arguments):
     Raises
     ------
     StepError
-        See `training.inpaint_fit.fit_inpainting`.
+        See `fit.inpainting.fit_inpainting`.
     """
-    from ..inpaint_fit import InpaintRecipe, fit_inpainting
-    from ..patches import open_patches
+    from ..fit.inpainting import InpaintRecipe, fit_inpainting
+    from ..patches.dataset import open_patches
 
     if arguments.start and arguments.frozen_from is None:
         arguments.frozen_from = 0

@@ -1,4 +1,8 @@
-"""``acs-deepcr patches``: exposures with their truth, cut into what a network is trained on."""
+"""``acs-deepcr patches``: exposures with their truth, cut into patches for training."""
+
+from .truth_files import truth_files
+
+__all__ = ["HELP", "NAME", "add_arguments", "main"]
 
 NAME = "patches"
 HELP = "cut exposures and their truth into patches to train on"
@@ -34,7 +38,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    """Write the patches, and say how many of which set.
+    """Write the patches and print their numbers per set.
 
     Parameters
     ----------
@@ -43,13 +47,13 @@ def main(arguments):
     Raises
     ------
     StepError
-        See `training.patches.write`.
+        See `patches.dataset.write`.
     """
-    from ..patches import PatchOptions, write
+    from ..patches.dataset import PatchOptions, write
 
-    given = {name: getattr(arguments, name) for name in ("side", "border", "min_exptime")}
-    samples, cut = _samples(arguments)
-    options = PatchOptions(**cut, **{n: v for n, v in given.items() if v is not None and n not in cut})
+    settings = {name: getattr(arguments, name) for name in ("side", "border", "min_exptime")}
+    samples, fixed = _samples(arguments)
+    options = PatchOptions(**{name: v for name, v in settings.items() if v is not None} | fixed)
     table = write(samples, arguments.output, options)
     if len(table):
         print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
@@ -59,38 +63,29 @@ def main(arguments):
 
 
 def _samples(arguments):
-    """The samples, set after set, and the options that follow from where they come from."""
+    """Return the samples, set after set, and the options that their source fixes."""
     from pathlib import Path
 
-    from ... import inputs
-    from .. import published, simulated
+    from ...files import inputs
+    from ..patches import published
+    from ..simulated import simulator
 
     if len(arguments.files) == 1 and Path(arguments.files[0]).is_dir():
-        # These were cut by the authors.
+        # The published patches, which are cut already.
         return published.samples(Path(arguments.files[0])), {"border": 0, "side": 256}
-    paths, _ = inputs.expand(arguments.files)
+    paths = inputs.expand(arguments.files).paths
     if arguments.truth == "simulated":
-        return simulated.samples(sorted(paths, key=lambda path: (str(path.resolve().parent), path.name))), {}
+        return simulator.samples(sorted(paths, key=lambda path: (str(path.resolve().parent), path.name))), {}
     return _with_truth_files(paths, arguments.output), {}
 
 
 def _with_truth_files(paths, directory):
-    """Samples of truth files by observation set; those of finished sets are not read."""
-    from ...errors import InputError
-    from .. import truth_file
-    from ..patches import finished
+    """Return the samples of truth files, sorted by set, without finished sets."""
+    from ..patches.dataset import finished
+    from ..truth import file as truth_file
 
-    truths = [
-        path if path.name.endswith("_crtruth.fits") else path.with_name(truth_file.name_for(path))
-        for path in paths
-    ]
-    missing = [path for path in truths if not path.is_file()]
-    if missing:
-        raise InputError(
-            f"{missing[0]} is missing: make it first (acs-deepcr truth), and put it beside the exposure."
-        )
     kept, chosen = finished(directory), {}
-    for path in truths:
+    for path in truth_files(paths):
         chosen.setdefault(truth_file.read(path).observation_set, []).append(path)
     for name in sorted(kept & chosen.keys()):
         print(f"{name}: finished before, kept")

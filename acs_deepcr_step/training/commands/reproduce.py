@@ -1,6 +1,8 @@
 """``acs-deepcr reproduce``: the whole of the paper, from exposures to Table 3."""
 
-import sys
+from .confirmation import confirmed
+
+__all__ = ["HELP", "NAME", "add_arguments", "main"]
 
 NAME = "reproduce"
 HELP = "do all of the paper in order: sets, truth, training, curves, Table 3"
@@ -47,7 +49,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    """Print the plan, carry it out if that is wanted, and print Table 3.
+    """Print the plan, run it if confirmed, and print Table 3.
 
     Parameters
     ----------
@@ -56,13 +58,13 @@ def main(arguments):
     Raises
     ------
     StepError
-        See `training.reproduce`.
+        See `reproduce.reproduction`.
     """
-    from .. import reproduce
+    from ..reproduce import reproduction
 
-    planned = reproduce.plan(arguments.directory, _options(arguments))
+    planned = reproduction.plan(arguments.directory, _options(arguments))
     print(planned.text, flush=True)
-    if planned.to_do and not (arguments.yes or arguments.simulated or _wanted()):
+    if planned.to_do and not (arguments.yes or arguments.simulated or confirmed("Begin?")):
         print("Nothing was done; --yes does it.")
         return
     print(planned.run(lambda line: print(line, flush=True)))
@@ -70,8 +72,8 @@ def main(arguments):
 
 
 def _options(arguments):
-    from ..reproduce import Options
-    from ..zenodo import RECORD
+    from ..archive.zenodo import RECORD
+    from ..reproduce.reproduction import Options
 
     return Options(
         filters=tuple(arguments.filters),
@@ -84,10 +86,3 @@ def _options(arguments):
         lacosmic=not arguments.no_lacosmic,
         device=arguments.device,
     )
-
-
-def _wanted():
-    """Ask a person at a terminal; nobody else is there to answer."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
-    return input("Begin? [y/N] ").strip().lower() in ("y", "yes")

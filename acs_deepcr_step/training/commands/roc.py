@@ -1,6 +1,10 @@
-"""``acs-deepcr roc``: how good models, LACosmic and other masks are, against truth."""
+"""``acs-deepcr roc``: models, LACosmic and other masks, measured against truth."""
 
 import sys
+
+from .truth_files import truth_files
+
+__all__ = ["HELP", "NAME", "add_arguments", "main"]
 
 NAME = "roc"
 HELP = "measure models, LACosmic or any masks against truth: the paper's Table 3 and its figures"
@@ -67,10 +71,7 @@ def add_arguments(parser):
         help="pixels in the pictures (default: the 512 x 512 in the middle)",
     )
     parser.add_argument(
-        "--output",
-        default=_DEFAULT_OUTPUT,
-        metavar="DIR",
-        help=f"for all results (default: {_DEFAULT_OUTPUT})",
+        "--output", default=_DEFAULT_OUTPUT, metavar="DIR", help="for all results (default: %(default)s)"
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the results of an earlier call in DIR"
@@ -78,7 +79,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    """Count, and write tables and figures.
+    """Score the exposures, and write tables and figures.
 
     Parameters
     ----------
@@ -86,79 +87,68 @@ def main(arguments):
 
     Raises
     ------
-    InputError, ExposureError, ModelError
-        If something is missing, or does not fit; nothing is overwritten without being asked.
+    StepError
+        If something is missing or does not fit, or results would be overwritten.
     """
-    from .. import outputs
-    from ..roc import DISK
-    from ..tally import tallied
+    from ..evaluation import outputs
+    from ..evaluation.scores import DISK
+    from ..evaluation.tally import tallied
 
     scorers = _scorers(arguments)
-    samples, truth, title = _samples(arguments)
+    samples, truth = _samples(arguments)
     _check_pictures(arguments)
-    outdir = outputs.prepared(arguments.output, arguments.overwrite)
-    samples = _drawn(_shown(samples), arguments, scorers, outdir, title)
+    outdir = outputs.prepare_directory(arguments.output, arguments.overwrite)
+    samples = _drawn(_with_progress(samples), arguments, scorers, outdir, truth.title)
     tallies = tallied(samples, scorers, DISK if arguments.dilate == "disk" else 1)
-    print(outputs.write(tallies, outdir, truth, title))
+    print(outputs.write(tallies, outdir, truth.statement, truth.title))
     print(f"Tables, figures and counts are in {outdir}.")
 
 
 def _scorers(arguments):
-    from .. import scoring
+    from ..evaluation import scoring
 
     if arguments.models:
-        made = [scoring.model(name) for name in arguments.models]
+        scorers = [scoring.model(name) for name in arguments.models]
     else:
-        made = scoring.published()
+        scorers = scoring.published()
     if arguments.lacosmic:
-        made += scoring.lacosmic()
+        scorers += scoring.lacosmic()
     if arguments.dq_bit is not None:
-        made.append(scoring.dq_flags(arguments.files, arguments.dq_bit, f"DQ {arguments.dq_bit}"))
+        scorers.append(scoring.dq_flags(arguments.files, arguments.dq_bit, f"DQ {arguments.dq_bit}"))
     if arguments.masks:
-        made.append(scoring.mask_files(arguments.masks, "masks"))
-    return made
+        scorers.append(scoring.mask_files(arguments.masks, "masks"))
+    return scorers
 
 
 def _samples(arguments):
-    """The samples, what their truth is in a sentence, and in a few words."""
+    """Return the samples, and the `TruthDescription`."""
     from dataclasses import replace
 
     if arguments.truth == "simulated":
-        from .. import simulated
+        from ..simulated import simulator
 
-        samples = simulated.samples(arguments.files)
-        truth, title = simulated.STATEMENT, "simulated exposures, simulator's truth"
+        samples, truth = simulator.samples(arguments.files), simulator.DESCRIPTION
     else:
-        samples, truth, title = _with_truth_files(arguments.files)
+        samples, truth = _with_truth_files(arguments.files)
     if arguments.field:
         samples = (replace(s, origin=replace(s.origin, field=arguments.field)) for s in samples)
-    return samples, truth, title
+    return samples, truth
 
 
 def _with_truth_files(files):
-    """As `_samples`, of truth files and what they say of themselves."""
-    from ... import inputs
-    from ...errors import InputError
-    from .. import truth_file
+    """Return the same as `_samples`, from truth files."""
+    from ...files import inputs
+    from ..truth import file as truth_file
 
-    found, _ = inputs.expand(files)
-    paths = [
-        path if path.name.endswith("_crtruth.fits") else path.with_name(truth_file.name_for(path))
-        for path in found
-    ]
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise InputError(
-            f"{missing[0]} is missing: make it first (acs-deepcr truth), and put it beside the exposure."
-        )
-    return truth_file.samples(paths), *truth_file.describe(paths)
+    paths = truth_files(inputs.expand(files).paths)
+    return truth_file.samples(paths), truth_file.describe(paths)
 
 
 def _check_pictures(arguments):
-    from ... import inputs
     from ...errors import InputError
+    from ...files import inputs
 
-    names = [path.name.lower() for path in inputs.expand(arguments.files)[0]]
+    names = [path.name.lower() for path in inputs.expand(arguments.files).paths]
     for root in arguments.picture or ():
         if not any(name.startswith(root.lower()) for name in names):
             raise InputError(
@@ -166,19 +156,21 @@ def _check_pictures(arguments):
             )
 
 
-def _shown(samples):
-    """The samples with a bar for a person at a terminal."""
+def _with_progress(samples):
+    """Yield the samples, with a progress bar at a terminal."""
     from tqdm import tqdm
 
     return tqdm(samples, desc="chips", unit="chip", disable=not sys.stderr.isatty())
 
 
 def _drawn(samples, arguments, scorers, outdir, title):
-    """Pass the samples on, and draw Figures 1 and 2 of the wanted exposures on the way."""
-    from .. import pictures
+    """Yield the samples, drawing Figures 1 and 2 of the chosen exposures."""
+    from ..evaluation import exposure_figures
+    from ..evaluation.figures import Box
 
-    wanted = None if arguments.picture is None else {root.lower() for root in arguments.picture}
+    box = Box(*arguments.box) if arguments.box else None
+    chosen = None if arguments.picture is None else {root.lower() for root in arguments.picture}
     for number, sample in enumerate(samples):
-        if number == 0 if wanted is None else sample.origin.exposure.lower() in wanted:
-            pictures.draw(outdir, sample, scorers, title, arguments.box)
+        if number == 0 if chosen is None else sample.origin.exposure.lower() in chosen:
+            exposure_figures.draw(outdir, sample, scorers, title, box)
         yield sample

@@ -2,6 +2,8 @@
 
 from . import training_arguments
 
+__all__ = ["HELP", "NAME", "add_arguments", "main"]
+
 NAME = "train"
 HELP = "train a mask model on patches; a killed training goes on where it was"
 
@@ -17,7 +19,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    """Train, and say what came out.
+    """Train and print the result.
 
     Parameters
     ----------
@@ -26,11 +28,11 @@ def main(arguments):
     Raises
     ------
     StepError
-        See `training.fit.fit`.
+        See `fit.loop.fit`.
     """
-    from ..fit import fit
-    from ..patches import open_patches
-    from ..recipe import Recipe
+    from ..fit.loop import fit
+    from ..fit.recipe import Recipe
+    from ..patches.dataset import open_patches
 
     recipe, options = training_arguments.recipe(arguments, Recipe), training_arguments.options(arguments)
     patches = open_patches(arguments.patches)
@@ -49,8 +51,6 @@ def _print(trained):
     print(f"  TPR {figures['tpr']:.4f}, FPR {figures['fpr']:.6f}")
     for name in ("0.05%", "0.5%"):
         value = figures[f"tpr_at_{name}"]
-        print(
-            f"  TPR at an FPR of {name}: {'not told by these patches' if value is None else f'{value:.4f}'}"
-        )
+        print(f"  TPR at an FPR of {name}: {'not measurable with them' if value is None else f'{value:.4f}'}")
     print(f"device: {run['device']}, threads: {run['threads']}")
     print(f"use it: acs-deepcr run FILES --model {trained.path}")

@@ -1,9 +1,6 @@
-"""The options of a training, for the commands that train."""
+"""Options of a training, for the commands that train."""
 
 __all__ = ["add", "options", "recipe"]
-
-# The paper's share of the epochs that the first phase takes: 20 of 50.
-_FIRST_PHASE = 0.4
 
 
 def add(parser):
@@ -49,8 +46,17 @@ def add(parser):
 
 
 def options(arguments):
-    """Return the `RunOptions` that were given."""
-    from ..recipe import RunOptions
+    """Return the options of the run.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+
+    Returns
+    -------
+    RunOptions
+    """
+    from ..fit.recipe import RunOptions
 
     return RunOptions(
         device=arguments.device,
@@ -62,18 +68,25 @@ def options(arguments):
 
 
 def recipe(arguments, kind):
-    """Return the recipe that was given.
+    """Return the recipe.
 
     Parameters
     ----------
     arguments : argparse.Namespace
     kind : type
         `Recipe` or a subclass.
+
+    Returns
+    -------
+    Recipe
+        Of that type.
     """
     from dataclasses import fields
 
+    from ..fit.recipe import first_phase
+
     names = {field.name for field in fields(kind)}
-    given = {name: value for name, value in vars(arguments).items() if name in names and value is not None}
-    if "epochs" in given:
-        given.setdefault("frozen_from", round(_FIRST_PHASE * given["epochs"]))
-    return kind(**given)
+    values = {name: value for name, value in vars(arguments).items() if name in names and value is not None}
+    if "epochs" in values:
+        values.setdefault("frozen_from", first_phase(values["epochs"]))
+    return kind(**values)

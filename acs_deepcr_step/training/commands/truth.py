@@ -2,6 +2,8 @@
 
 from . import truth_arguments
 
+__all__ = ["HELP", "NAME", "add_arguments", "main"]
+
 NAME = "truth"
 HELP = "make the truth of exposures of one field, by TweakReg and AstroDrizzle"
 
@@ -20,7 +22,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    """Make the truth and say how much of it there is.
+    """Make the truth and print its shares and completeness.
 
     Parameters
     ----------
@@ -29,21 +31,22 @@ def main(arguments):
     Raises
     ------
     StepError
-        See `training.truth.make`.
+        See `truth.pipeline.make`.
     """
     from dataclasses import replace
 
-    from .. import truth, truth_file
+    from ..truth import file as truth_file
+    from ..truth import pipeline
 
     options = truth_arguments.options(arguments)
     if arguments.name:
         options = replace(options, observation_set=arguments.name)
     expected = truth_arguments.expected(arguments, arguments.files, options)
-    paths = truth.make(arguments.files, arguments.output, options, expected)
+    paths = pipeline.make(arguments.files, arguments.output, options, expected)
     print(f"{'truth file':36} {'chip':>4} {'cosmic rays':>12} {'ignored':>9}")
     for path in paths:
         for chip in truth_file.read(path).chips:
-            hit = ((chip.plane & truth_file.CR) != 0).mean()
-            ignored = ((chip.plane & truth_file.IGNORED) != 0).mean()
+            hit = ((chip.flags & truth_file.CR) != 0).mean()
+            ignored = ((chip.flags & truth_file.IGNORED) != 0).mean()
             print(f"{path.name:36} {chip.extver:4d} {hit:12.3%} {ignored:9.3%}")
     print(truth_file.read(paths[0]).statement)

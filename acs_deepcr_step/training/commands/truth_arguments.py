@@ -1,4 +1,4 @@
-"""The options of how truth is made, for the commands that make it."""
+"""Options of truth, for the commands that make it."""
 
 __all__ = ["add", "expected", "options"]
 
@@ -40,7 +40,7 @@ def add(parser):
 
 
 def options(arguments):
-    """Return the options as they were given.
+    """Return the options of truth.
 
     Parameters
     ----------
@@ -48,61 +48,63 @@ def options(arguments):
 
     Returns
     -------
-    truth_options.TruthOptions
+    TruthOptions
 
     Raises
     ------
     ParameterError
-        If they do not go together, or one is outside what is allowed.
+        If they do not go together, or one is invalid.
     """
     from ...errors import ParameterError
-    from ..sets import by_name
-    from ..truth_options import AstroDrizzleOptions, TruthOptions, TweakRegOptions
+    from ..archive.sets import by_name
+    from ..truth.options import AstroDrizzleOptions, TruthOptions, TweakRegOptions
 
-    found = {"conv_width": arguments.conv_width, "threshold": arguments.threshold}
-    found = {name: value for name, value in found.items() if value is not None}
-    if arguments.no_align and (found or arguments.flags_first):
+    alignment = _specified(arguments, "conv_width", "threshold")
+    if arguments.no_align and (alignment or arguments.flags_first):
         raise ParameterError("--no-align runs no TweakReg: leave its options out.")
     settings = {
-        "drizzle": AstroDrizzleOptions(**_given(arguments, "driz_cr_snr", "driz_cr_scale", "combine_type")),
-        **_given(arguments, "ring", "field", "cores"),
+        "drizzle": AstroDrizzleOptions(
+            **_specified(arguments, "driz_cr_snr", "driz_cr_scale", "combine_type")
+        ),
+        **_specified(arguments, "ring", "field", "cores"),
     }
     if arguments.set:
-        if found:
+        if alignment:
             raise ParameterError("--set gives conv_width and threshold already: leave them out.")
-        [its] = by_name([arguments.set])
+        [observation_set] = by_name([arguments.set])
         settings |= {"tweakreg": None} if arguments.no_align else {}
-        return TruthOptions.of_set(its, flags_first=arguments.flags_first, **settings)
-    tweakreg = None if arguments.no_align else TweakRegOptions(**found)
-    first = arguments.flags_first or arguments.threshold is None
-    return TruthOptions(tweakreg=tweakreg, flags_first=first, **settings)
+        return TruthOptions.of_set(observation_set, flags_first=arguments.flags_first, **settings)
+    tweakreg = None if arguments.no_align else TweakRegOptions(**alignment)
+    flags_first = arguments.flags_first or arguments.threshold is None
+    return TruthOptions(tweakreg=tweakreg, flags_first=flags_first, **settings)
 
 
-def _given(arguments, *names):
+def _specified(arguments, *names):
+    """Return those of the options that are not None."""
     return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
 
 
 def expected(arguments, files, options):
-    """Return the completeness to state: measured now if that was asked for, else None.
+    """Return the completeness to state: measured now with ``--measure-completeness``, else None.
 
     Parameters
     ----------
     arguments : argparse.Namespace
     files : list of str
-    options : truth_options.TruthOptions
+    options : TruthOptions
 
     Returns
     -------
-    completeness.Completeness or None
+    Completeness or None
     """
     if not arguments.measure_completeness:
         return None
-    from .. import completeness, completeness_measured, copies
+    from ..truth import completeness, completeness_simulation, copies
 
-    exposures = copies.checked(files)
+    exposures = copies.inspect_set(files)
     first = exposures[0]
-    return completeness_measured.measure(
-        min(len(exposures), completeness.MOST),
+    return completeness_simulation.measure(
+        min(len(exposures), completeness.MAX_EXPOSURES),
         first.chips[0].exptime,
         options,
         filter=first.filter,

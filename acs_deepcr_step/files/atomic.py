@@ -1,0 +1,130 @@
+"""New files in the place of old ones, wholly or not at all.
+
+A new file is written beside its target, flushed to the disk, checked, and only
+then renamed over the target. A crash at any moment leaves the old file or the
+new one; what it may leave besides is a hidden temporary file, which the next run
+removes.
+"""
+
+import contextlib
+import glob
+import os
+import secrets
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..errors import ExposureError, OutputError
+
+__all__ = ["atomic", "locked"]
+
+_SUFFIX = ".deepcr-tmp"
+_LOCK_SECONDS = 600.0
+
+
+@contextlib.contextmanager
+def atomic(target, notes=None, check=None, error=OutputError):
+    """Give a temporary path that becomes `target` if the block ends well.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+    notes : list of str, optional
+        Gets a warning if the new file is in place, but the disk did not confirm it.
+    check : callable, optional
+        Called when the new file is complete and on the disk, right before it takes
+        its place; whatever it raises leaves the target as it was.
+    error : type, optional
+        What is raised if the file cannot be written.
+
+    Yields
+    ------
+    pathlib.Path
+        Beside the target; the block creates the file.
+
+    Raises
+    ------
+    OutputError
+        Or `error`, if the file cannot be written (full disk, permissions); the target
+        is as it was.
+    """
+    target = Path(os.path.realpath(target))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_SUFFIX}")
+    try:
+        os.stat(target.parent)  # else it depends on the writer what it raises
+        yield temporary
+        _flush(temporary)
+        if check is not None:
+            check()
+        os.replace(temporary, target)
+    except OSError as fault:
+        raise error(
+            f"{target} could not be written ({fault.strerror or fault}); what was there is as it was. "
+            "Check the free space and the permissions of its directory, then try again."
+        ) from fault
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    # From here on the new file is there: a failure is no reason to call it the old one.
+    try:
+        _flush(target.parent)
+    except OSError as fault:
+        if notes is not None:
+            notes.append(
+                f"{target} is written, but its directory could not be flushed to the disk "
+                f"({fault.strerror or fault}): a power failure soon may bring the old file back."
+            )
+
+
+def _flush(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(target, cancelled=None, seconds=_LOCK_SECONDS):
+    """Hold the right to change a file, against other threads and processes.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+    cancelled : callable, optional
+        Ends the waiting when it returns True.
+    seconds : float
+        How long to wait for another run.
+
+    Raises
+    ------
+    ExposureError
+        If another run still holds the file after that time.
+    """
+    target = Path(os.path.realpath(target))
+    lock = FileLock(target.with_name(f".{target.name}.deepcr-lock"), timeout=seconds, thread_local=False)
+    try:
+        lock.acquire(poll_interval=0.05, cancel_check=cancelled)
+    except Timeout:
+        raise ExposureError(
+            f"{target} is in use by another run of the step for {seconds:g} s: wait for that one to end."
+        ) from None
+    except OSError as error:
+        raise ExposureError(f"{target.parent} cannot be written into ({error.strerror}).") from error
+    try:
+        _remove_leftovers(target)
+        yield
+    finally:
+        # Removed while held: who waits for it sees that it is gone and makes a new one.
+        with contextlib.suppress(OSError):
+            os.unlink(lock.lock_file)
+        lock.release()
+
+
+def _remove_leftovers(target):
+    """Remove the temporary files of a run that was killed: its lock is ours now."""
+    name, stem = glob.escape(target.name), glob.escape(target.stem)
+    for pattern in (f".{name}.*{_SUFFIX}", f".{stem}_deepcr*.fits.*{_SUFFIX}"):
+        for leftover in target.parent.glob(pattern):
+            with contextlib.suppress(OSError):  # another user's: in the way of nobody
+                leftover.unlink(missing_ok=True)

@@ -1,0 +1,305 @@
+"""The mask file: what the step decided on an exposure, and on which grounds.
+
+``j8xx01abq_flc_deepcr.fits`` holds, per chip, the reasons (`FLAGS`, 16 bits, see `arrays.reasons`)
+and the probabilities (`PROB`, int16, 10,000 times the probability), both RICE-compressed. It
+allows to take flags back, to decide anew without the network, and to carry flags to another copy
+of the same exposure.
+"""
+
+import contextlib
+import hashlib
+import math
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from ..arrays import reasons
+from ..arrays.dq import CR_BITS
+from ..arrays.probabilities import SCALE
+from ..config.decision import Decision
+from ..errors import ExposureError
+from . import fitsbytes
+from .atomic import atomic
+from .exposure import same_observation
+
+__all__ = ["ChipMask", "MadeBy", "MaskFile", "is_mask_of", "name_for", "read", "read_header", "write"]
+
+_KIND = "DEEPCR MASK"
+
+# Of a chip; those of ACS/WFC have an eighth of it.
+_MOST_PIXELS = 2**26
+
+
+@dataclass(frozen=True)
+class ChipMask:
+    """Flags and probabilities of one chip.
+
+    Attributes
+    ----------
+    extver, ccdchip : int
+    sha256 : str
+        Of the SCI data as the file stores them.
+    reasons : ndarray, (R, C), uint16
+        Bits of `arrays.reasons`.
+    scaled_probability : ndarray, (R, C), int16
+        10,000 times the probability.
+    """
+
+    extver: int
+    ccdchip: int
+    sha256: str
+    reasons: np.ndarray = field(repr=False)
+    scaled_probability: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MadeBy:
+    """What probabilities were computed with.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    model_hash : str
+        SHA-256 of its weights, first 16 digits.
+    precision : str
+        Of the network.
+    """
+
+    model: str
+    model_hash: str
+    precision: str
+
+    def same_network(self, other):
+        """Return whether the weights and the precision are the same, whatever the model is called."""
+        return (self.model_hash, self.precision) == (other.model_hash, other.precision)
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A whole mask file.
+
+    Attributes
+    ----------
+    rootname : str
+    expstart : float
+    made_by : MadeBy
+    decision : Decision
+        Its `crbit` is carried by the flagged pixels, if the exposure is of run `run`.
+    chips : tuple of ChipMask
+    run : str
+        Identifies the flags; the exposure's header repeats it (DCRRUN).
+    previous_run : str
+        The run of which the PREVIOUS pixels are, with bit `previous_bit`; empty
+        where there was none.
+    previous_bit : int
+    members : tuple of str
+        Rootnames of the exposures that were decided from, this one first; empty
+        for this one alone.
+    field_id : str
+        Identifies all exposures of the field with their pointing; empty for none.
+    """
+
+    rootname: str
+    expstart: float
+    made_by: MadeBy
+    decision: Decision
+    chips: tuple[ChipMask, ...] = ()
+    run: str = ""
+    previous_run: str = ""
+    previous_bit: int = 0
+    members: tuple[str, ...] = ()
+    field_id: str = ""
+
+    @property
+    def nexp(self):
+        """Number of exposures that were decided from."""
+        return max(len(self.members), 1)
+
+    def identified(self):
+        """Return the same mask with its `run` computed from its content."""
+        digest = hashlib.sha256(f"{self.made_by.model_hash} {self.decision.crbit}".encode())
+        for chip in self.chips:
+            digest.update(chip.sha256.encode())
+            digest.update(np.packbits(reasons.is_flagged(chip.reasons)))
+        return replace(self, run=digest.hexdigest()[:16])
+
+    def chip(self, extver):
+        """Return the `ChipMask` of an extension version, or None."""
+        return next((chip for chip in self.chips if chip.extver == extver), None)
+
+
+def name_for(exposure_path):
+    """Return the name of an exposure's mask file: `<root>_<suffix>_deepcr.fits`.
+
+    Parameters
+    ----------
+    exposure_path : path-like
+
+    Returns
+    -------
+    str
+    """
+    return f"{Path(exposure_path).stem}_deepcr.fits"
+
+
+def write(path, mask, notes=None, check=None):
+    """Write a mask file in the place of an older one, wholly or not at all.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    mask : MaskFile
+    notes, check : optional
+        As for `atomic.atomic`.
+
+    Raises
+    ------
+    ExposureError
+        If it cannot be written.
+    """
+    primary = fits.PrimaryHDU()
+    header = primary.header
+    header["FILETYPE"] = (_KIND, "made by acs_deepcr_step")
+    header["ROOTNAME"] = (mask.rootname, "of the exposure")
+    if math.isfinite(mask.expstart):
+        header["EXPSTART"] = (mask.expstart, "of the exposure, MJD")
+    header["DCRMODEL"] = (fitsbytes.header_text(mask.made_by.model), "model")
+    header["DCRHASH"] = (mask.made_by.model_hash, "SHA-256 of the weights, first 16 digits")
+    header["DCRPREC"] = (mask.made_by.precision, "precision of the network")
+    header.update(mask.decision.to_cards())
+    header["DCRRUN"] = (mask.run, "identifies these flags")
+    header["DCRPREV"] = (mask.previous_run, f"run whose flags are marked {reasons.PREVIOUS}")
+    header["DCRPBIT"] = (mask.previous_bit, "DQ bit of that run")
+    header["DCRNEXP"] = (mask.nexp, "exposures that the flags were decided from")
+    header["DCRGROUP"] = (mask.field_id, "identifies the exposures of the field")
+    for number, member in enumerate(mask.members, start=1):
+        header[f"DCRM{number:04d}"] = (fitsbytes.header_text(member), "exposure that was decided from")
+    for line in reasons.summary():
+        header["HISTORY"] = f"FLAGS {line}"
+    header["HISTORY"] = f"PROB: {SCALE} times the probability"
+    hdus = fits.HDUList([primary])
+    for chip in mask.chips:
+        for name, data in (("FLAGS", chip.reasons), ("PROB", chip.scaled_probability)):
+            tile = (min(64, data.shape[0]), data.shape[1])
+            hdu = fits.CompImageHDU(data, name=name, compression_type="RICE_1", tile_shape=tile)
+            hdu.ver = chip.extver
+            hdu.header["CCDCHIP"] = chip.ccdchip
+            hdu.header["SCIHASH"] = chip.sha256  # of the SCI data; no room for a comment
+            hdus.append(hdu)
+    with atomic(path, notes, check, ExposureError) as temporary:
+        hdus.writeto(temporary, checksum=True)
+
+
+def read(path):
+    """Read a mask file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    MaskFile
+
+    Raises
+    ------
+    ExposureError
+        If there is no such file, or it is not a whole mask file.
+    """
+    path = Path(path)
+    with _opened(path) as hdus:
+        # Every HDU of ours sums to all ones, and so does the whole file.
+        if fitsbytes.ones_complement(path.read_bytes()) != 0xFFFFFFFF:
+            raise ValueError("it is damaged: its checksum is wrong")
+        header = _header(hdus)
+        return replace(header, chips=_chips(hdus))
+
+
+def read_header(path):
+    """Read a mask file without its pixels: a `MaskFile` without chips."""
+    with _opened(Path(path)) as hdus:
+        return _header(hdus)
+
+
+@contextlib.contextmanager
+def _opened(path):
+    if not path.is_file():
+        raise ExposureError(f"The mask file {path} is missing: put it back beside its exposure.")
+    try:
+        fitsbytes.check_counts(path)
+        with fits.open(path, memmap=False) as hdus:
+            if hdus[0].header.get("FILETYPE") != _KIND:
+                raise ValueError("it is not one")
+            yield hdus
+    except Exception as error:  # whatever a damaged file makes the FITS reader raise
+        raise ExposureError(
+            f"{path} cannot be read as a mask file of this step ({' '.join(str(error).split())[:200]}): "
+            "move it away, or put a whole one in its place."
+        ) from error
+
+
+def _chips(hdus):
+    chips = []
+    for hdu in hdus:
+        if hdu.name == "FLAGS":
+            probabilities = hdus["PROB", hdu.ver]
+            # Checked before the pixels are unpacked: a small file can hold a vast image.
+            for image in (hdu, probabilities):
+                if len(image.shape) != 2 or math.prod(image.shape) > _MOST_PIXELS:
+                    raise ValueError(f"an image of shape {image.shape}")
+            scaled = probabilities.data
+            if scaled.dtype.kind != "i" or scaled.dtype.itemsize != 2:
+                raise ValueError("PROB does not hold 16-bit integers")
+            # Mask files of version 0.1 had FLAGS of 8 bits.
+            if scaled.shape != hdu.data.shape or hdu.data.dtype not in (np.uint8, np.uint16):
+                raise ValueError("FLAGS and PROB do not fit")
+            flags, keys = hdu.data.astype(reasons.DTYPE), hdu.header
+            chips.append(ChipMask(hdu.ver, int(keys["CCDCHIP"]), str(keys["SCIHASH"]), flags, scaled))
+    return tuple(chips)
+
+
+def _header(hdus):
+    header = hdus[0].header
+    if header["DCRBIT"] not in CR_BITS or header["DCRPBIT"] not in (0, *CR_BITS):
+        raise ValueError("the bit of its flags is not one for cosmic rays")
+    return MaskFile(
+        rootname=str(header["ROOTNAME"]),
+        expstart=float(header.get("EXPSTART", math.nan)),
+        made_by=MadeBy(str(header["DCRMODEL"]), str(header["DCRHASH"]), str(header["DCRPREC"])),
+        decision=Decision.from_cards(header),
+        run=str(header["DCRRUN"]),
+        previous_run=str(header["DCRPREV"]),
+        previous_bit=int(header["DCRPBIT"]),
+        members=tuple(str(value) for key, value in header.items() if re.fullmatch(r"DCRM\d{4}", key)),
+        field_id=str(header.get("DCRGROUP", "")),
+    )
+
+
+def is_mask_of(mask, exposure, sci):
+    """Tell whether a mask is of this chip of this exposure.
+
+    Parameters
+    ----------
+    mask : MaskFile
+    exposure : exposure.Exposure
+    sci : exposure.SciPixels
+        Of the chip in the exposure.
+
+    Returns
+    -------
+    bool
+        Whether rootname, start, chip, shape and SCI data are the same. Headers
+        that TweakReg and AstroDrizzle change do not count.
+    """
+    chip = mask.chip(sci.chip.extver)
+    return (
+        chip is not None
+        and same_observation(mask, exposure)
+        and chip.ccdchip == sci.chip.ccdchip
+        and chip.reasons.shape == sci.chip.shape
+        and chip.sha256 == sci.sha256
+    )

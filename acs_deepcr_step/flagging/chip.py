@@ -1,0 +1,46 @@
+"""One chip as the decision on its flags sees it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays.background import Background
+from . import guard
+
+__all__ = ["ChipImage"]
+
+
+@dataclass(frozen=True, eq=False)
+class ChipImage:
+    """Pixels of one chip, and what is known of each.
+
+    Attributes
+    ----------
+    image : ndarray, (R, C), float32
+        Electrons, sky included.
+    scaled_probability : ndarray, (R, C), int16
+        10,000 times the probability of a cosmic ray.
+    saturated : ndarray, (R, C), bool
+        Saturated pixels, by DQ or by their charge.
+    background : Background
+    full_rows : int
+        Rows of a chip of this detector that is read out whole; fewer are a subarray. 0 where
+        that is not known: then every array counts as whole.
+    """
+
+    image: np.ndarray = field(repr=False)
+    scaled_probability: np.ndarray = field(repr=False)
+    saturated: np.ndarray = field(repr=False)
+    background: Background
+    full_rows: int = 0
+
+    @property
+    def is_subarray(self):
+        """Whether only some rows of the detector were read."""
+        return self.image.shape[0] < self.full_rows
+
+    @cached_property
+    def near_saturated(self):
+        """Pixels within the guard of a saturated one, (R, C) bool."""
+        return guard.near(self.saturated)

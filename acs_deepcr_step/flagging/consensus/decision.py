@@ -1,0 +1,97 @@
+"""From the verdict of the other exposures and the network's to the reasons of a chip's pixels."""
+
+import numpy as np
+
+from ...arrays import reasons
+from ...arrays.morphology import dilate
+from ...arrays.probabilities import above_threshold
+from .. import guard, saturation, single
+from .rules import Rules
+from .shapes import candidates_at
+
+__all__ = ["decide"]
+
+
+def decide(scaled_probability, wells, found, verdict, decision, rules=None):
+    """Return the reasons of a chip's pixels.
+
+    Parameters
+    ----------
+    scaled_probability : ndarray, (R, C), int16
+        10,000 times the probability.
+    wells : saturation.SaturatedPixels
+        Divided in the eyes of this exposure.
+    found : lookup.Candidates
+    verdict : verdict.Verdict
+        On them.
+    decision : Decision
+    rules : Rules, optional
+
+    Returns
+    -------
+    ndarray, (R, C), uint16
+        As of `single.decide`, and VETOED and ADDED.
+    """
+    rules = rules or Rules()
+    flagged = single.flagged(scaled_probability, wells, decision)
+    near = guard.near(wells.star).ravel()[found.index]
+    # Where the others know, they decide; beside a saturated star, whose charge does not bleed
+    # equally far each time, they may only spare, unless the network and all of them agree, or the
+    # excess is large and not where charge may have bled.
+    here = wells.star.ravel()[found.index]
+    # Beside a trail of the others, whose end moves, the network's certainty counts for more.
+    free = verdict.usable & ~(verdict.full & (found.p >= guard.PROBABILITY) & ~here)
+    enough = np.where(free & ~verdict.full, rules.grow, np.inf)
+    if decision.protect_saturated:
+        star = near & (~verdict.alone | (found.p < rules.candidate) | here)
+        touching = dilate(wells.star, 1).ravel()[found.index]
+        star &= touching | ~verdict.flagged | (verdict.excess < rules.beside)
+        spared = found.index[free & star & ~verdict.flagged]
+        flagged.ravel()[spared] = False
+        enough[star] = np.where(touching[star], np.inf, np.maximum(enough[star], rules.beside))
+        free &= ~star
+    flagged.ravel()[found.index[free]] = verdict.flagged[free]
+    if decision.protect_saturated:
+        flagged = saturation.without_bleed_edges(flagged, wells.star)
+    _grow_by_excess(flagged, found, verdict.excess > enough)
+    _grow_in_doubt(flagged, found, ~verdict.usable & ~near & (found.p > rules.candidate))
+    known = np.zeros(scaled_probability.shape, bool)
+    known.ravel()[found.index[verdict.usable]] = True
+    return _reasons(scaled_probability, wells.star, flagged, known, decision)
+
+
+def _reasons(scaled_probability, star, flagged, known, decision):
+    """Return the reasons of what is flagged, of which pixels the others decided on `known` ones."""
+    above = above_threshold(scaled_probability, decision.threshold)
+    out = single.grown(flagged, scaled_probability, star, decision)
+    left = above & (out == 0)
+    out[flagged & known & ~above] |= reasons.ADDED
+    out[flagged & ~known & ~above] |= reasons.FILLED
+    out[left & known] |= reasons.VETOED
+    out[left & ~known] |= reasons.SPARED
+    return out
+
+
+def _grow_in_doubt(flagged, found, doubtful):
+    """Flag, in place, what the network suspects beside a brighter flag where no other exposure tells.
+
+    The rim of an event is less certain to the network than its middle; a star's middle is not its rim.
+    """
+    doubtful = np.flatnonzero(doubtful)
+    columns = found.shape[1]
+    around = np.array([dy * columns + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx])
+    at, there = candidates_at(found, found.index[doubtful] + around[:, None])
+    brighter = there & flagged.ravel()[found.index[at]] & (found.flux[at] > found.flux[doubtful])
+    flagged.ravel()[found.index[doubtful[brighter.any(axis=0)]]] = True
+
+
+def _grow_by_excess(flagged, found, stands_out, rounds=2):
+    """Flag the neighbours of flags that stand above what the others show, in place."""
+    flat = flagged.ravel()
+    left = np.flatnonzero(stands_out & ~flat[found.index])
+    for _ in range(rounds):
+        near = dilate(flagged, 1).ravel()[found.index[left]]
+        if not near.any():
+            return
+        flat[found.index[left[near]]] = True
+        left = left[~near]

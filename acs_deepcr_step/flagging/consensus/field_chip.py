@@ -1,0 +1,33 @@
+"""One chip of one exposure of a field, with what the comparison of exposures needs of it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from astropy.wcs import WCS
+
+from ..chip import ChipImage
+from .stars import Stars
+
+__all__ = ["FieldChip"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FieldChip(ChipImage):
+    """One chip of one exposure of a field.
+
+    Attributes
+    ----------
+    wcs : astropy.wcs.WCS
+        With all its distortion.
+    exptime : float
+        Seconds.
+    bad : ndarray, (R, C), bool
+        Pixels that say nothing of the sky: lost, bad, filled, not finite.
+    stars : stars.Stars
+        Those that interpolation would not meet.
+    """
+
+    wcs: WCS = field(repr=False)
+    exptime: float
+    bad: np.ndarray = field(repr=False)
+    stars: Stars = field(default_factory=Stars.none, repr=False)

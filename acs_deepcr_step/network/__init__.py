@@ -1,0 +1,1 @@
+"""The networks: weights, U-Net, tiles, and what they make of an image. PyTorch, and no exposure files."""

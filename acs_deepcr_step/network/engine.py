@@ -1,0 +1,221 @@
+"""A network made ready for images of any size: device, precision, tiles, threads.
+
+Serves `detect` and `inpaint`. Arrays only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..errors import ParameterError
+from . import tiling
+from .unet import Architecture, FoldedUNet
+
+__all__ = ["Engine", "Backend", "choose_backend"]
+
+# 192 to 384 pixels are equally fast on the processors measured (docs/performance);
+# these take about the same memory. Smaller tiles are mostly margin; for larger ones
+# the memory of every layer is given back to the system and asked for anew.
+_SIDE = {torch.float32: 256, torch.bfloat16: 384}
+_SIDE_GPU = 1024
+
+# Beyond any charge a pixel can hold, and far from overflow inside the network.
+_LARGEST = 1e7
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where a network runs, and in which precision.
+
+    Attributes
+    ----------
+    device : torch.device
+    dtype : torch.dtype
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def is_cpu(self):
+        """Whether it is the processor itself."""
+        return self.device.type == "cpu"
+
+
+def _native_bfloat16():
+    """Whether the processor multiplies bfloat16 natively, so that it is faster."""
+    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(check and check())
+
+
+def choose_backend(device="auto", precision="auto"):
+    """Choose a device and a precision.
+
+    Parameters
+    ----------
+    device : {'auto', 'cpu', 'cuda', 'mps'}
+        ``auto`` is CUDA where there is one, else an Apple GPU, else the CPU.
+    precision : {'auto', 'float32', 'bfloat16'}
+        ``auto`` is bfloat16 where the device has it natively, else float32.
+
+    Returns
+    -------
+    Backend
+
+    Raises
+    ------
+    ParameterError
+        If a value is unknown or the device is not there.
+    """
+    if device == "auto":
+        has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+        device = "cuda" if has_cuda else "mps" if has_mps else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("device='cuda', but PyTorch finds no CUDA device: use 'auto' or 'cpu'.")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ParameterError("device='mps', but PyTorch finds no Apple GPU: use 'auto' or 'cpu'.")
+    if device not in ("cpu", "cuda", "mps"):
+        raise ParameterError(f"device={device!r} is unknown: use 'auto', 'cpu', 'cuda' or 'mps'.")
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ParameterError(f"precision={precision!r} is unknown: use 'auto', 'float32' or 'bfloat16'.")
+    half = {
+        "cpu": _native_bfloat16,
+        # float16 would overflow: activations follow the electrons, up to full well.
+        "cuda": torch.cuda.is_bf16_supported,
+        "mps": lambda: False,
+    }[device]
+    wanted = precision == "bfloat16" or (precision == "auto" and half())
+    return Backend(torch.device(device), torch.bfloat16 if wanted else torch.float32)
+
+
+class Engine:
+    """A model applied to images tile by tile.
+
+    Parameters
+    ----------
+    model : models.Model
+    precision, device : str
+        As for `choose_backend`.
+    tile : int, optional
+        Side of the tiles in pixels; the default is the fastest one measured.
+    threads : int, optional
+        Tiles at a time on a CPU; the default is PyTorch's number of threads.
+
+    Attributes
+    ----------
+    backend : Backend
+    margin : int
+        Pixels of context around a tile.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is outside what is allowed or the device is not there.
+    """
+
+    def __init__(self, model, *, precision="auto", device="auto", tile=None, threads=None):
+        info = model.info
+        self.backend = choose_backend(device, precision)
+        self._scale = info.scale
+        architecture = Architecture(info.levels, info.hidden, info.in_channels, info.kind == "mask")
+        self._network = FoldedUNet(architecture, model.state, self.backend.dtype, self.backend.device)
+        self.margin = self._network.margin
+        # Read here: a thread that starts while another one computes would find 1.
+        threads = (threads or torch.get_num_threads()) if self.backend.is_cpu else 1
+        self._tiling = tiling.Tiling(self._side(tile), self.margin, architecture.stride, threads)
+
+    def _side(self, tile):
+        stride = self._network.architecture.stride
+        if tile is None:
+            return _SIDE[self.backend.dtype] if self.backend.is_cpu else _SIDE_GPU
+        if isinstance(tile, bool) or int(tile) != tile or tile < 1:
+            raise ParameterError(f"tile={tile!r}: give the side of a tile in pixels, 1 or more.")
+        return -(-int(tile) // stride) * stride
+
+    @property
+    def precision(self):
+        """The precision in use: ``float32`` or ``bfloat16``."""
+        return str(self.backend.dtype).removeprefix("torch.")
+
+    def tiles(self, shape):
+        """Return the number of tiles of an image.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Rows and columns.
+
+        Returns
+        -------
+        int
+        """
+        return len(tiling.cut(shape, self._tiling))
+
+    def process(self, function, images, out, progress=None):
+        """Apply a function to every tile of images, as `tiles.process` does.
+
+        Parameters
+        ----------
+        function : callable
+            Takes tiles with their margins, float32; called from several threads.
+        images : sequence of ndarray, (R, C)
+        out : ndarray, (R, C)
+            Receives the result.
+        progress : callable, optional
+            Called with 1 after each tile.
+        """
+        host_threads = torch.get_num_threads()
+        try:
+            tiling.process(function, images, out, self._tiling, progress)
+        finally:
+            # Each worker set its own number of threads to one, which also becomes
+            # the default of threads born later: give the host its number back.
+            torch.set_num_threads(host_threads)
+
+    def electrons(self, tile, fill):
+        """Make a tile fit for the network, in place.
+
+        Parameters
+        ----------
+        tile : ndarray, (R, C), float32
+            Electrons.
+        fill : float
+            Stands in for what is not finite.
+
+        Returns
+        -------
+        ndarray, (R, C), bool, or None
+            Pixels that are not finite; None where all are.
+        """
+        bad = ~np.isfinite(tile)
+        bad = bad if bad.any() else None
+        if bad is not None:
+            tile[bad] = fill
+        np.clip(tile, -_LARGEST, _LARGEST, out=tile)
+        if self._scale != 1:
+            tile /= self._scale
+        return bad
+
+    def forward(self, channels):
+        """Run the network on one tile, in the calling thread alone.
+
+        Parameters
+        ----------
+        channels : ndarray, (channels, R, C), float32
+            The image from `electrons`, and what else the network takes.
+
+        Returns
+        -------
+        ndarray, (R - 2 * margin, C - 2 * margin), float32
+            The network's output: a probability, or the image in electrons divided
+            by the model's scale.
+        """
+        if self.backend.is_cpu and torch.get_num_threads() != 1:
+            torch.set_num_threads(1)
+        with torch.inference_mode():
+            x = torch.from_numpy(channels)[None]
+            if self.backend.device.type == "cuda":
+                x = x.pin_memory()  # copied without a detour through pageable memory
+            x = x.to(self.backend.device, non_blocking=True)
+            return self._network(x)[0, 0].cpu().numpy()

@@ -1,0 +1,197 @@
+"""Files of weights: PyTorch's, as published, and safetensors with a description, as trained here.
+
+A safetensors file holds tensors and strings only, so nothing in it can run. One of the
+strings is the JSON text of what the weights are: architecture, input scale, filter,
+threshold, and how they were made.
+"""
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from ..errors import ModelError
+
+__all__ = ["Description", "parse", "write"]
+
+_KEY = "acs_deepcr_step"
+_FORMAT = 1
+_LARGEST_HEADER = 100_000_000  # the format's own limit, bytes
+_KINDS = ("mask", "inpaint")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What weights are.
+
+    Attributes
+    ----------
+    kind : {'mask', 'inpaint'}
+    levels, hidden : int
+        Shape of the U-Net.
+    scale : float
+        The image in electrons is divided by this before the network sees it.
+    filter : str
+        The filter whose exposures trained it; empty for all.
+    threshold : float
+        Recommended probability threshold.
+    about : dict
+        How the weights were made: ``recipe``, ``data``, ``figures``, ``versions``; of
+        plain types.
+    """
+
+    kind: str = "mask"
+    levels: int = 2
+    hidden: int = 32
+    scale: float = 1.0
+    filter: str = ""
+    threshold: float = 0.5
+    about: dict = field(default_factory=dict)
+
+    def faults(self):
+        """Return what is wrong with the values, in words."""
+        found = []
+        if self.kind not in _KINDS:
+            found.append(f"kind is {self.kind!r}, not one of {', '.join(_KINDS)}")
+        for name in ("levels", "hidden"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                found.append(f"{name} is {value!r}, not a whole number above 0")
+        if not _is_number(self.scale) or not self.scale > 0:
+            found.append(f"scale is {self.scale!r}, not a number above 0")
+        if not _is_number(self.threshold) or not 0 <= self.threshold <= 1:
+            found.append(f"threshold is {self.threshold!r}, not a number from 0 to 1")
+        if not isinstance(self.filter, str):
+            found.append(f"filter is {self.filter!r}, not a name")
+        if not isinstance(self.about, Mapping):
+            found.append("about is no table of values")
+        return found
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def write(path, state, description):
+    """Write weights with their description.
+
+    Parameters
+    ----------
+    path : path
+        A temporary one that the caller renames, if a file may be there.
+    state : dict of str to torch.Tensor
+    description : Description
+
+    Raises
+    ------
+    ModelError
+        If the description is not sound.
+    OSError
+        If the file cannot be written.
+
+    Notes
+    -----
+    The same weights and description give the same bytes.
+    """
+    from safetensors.torch import save
+
+    if description.faults():
+        raise ModelError(f"{path} is not written: {'; '.join(description.faults())}.")
+    text = json.dumps({"format": _FORMAT, **asdict(description)}, sort_keys=True, allow_nan=False)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    # One key only: the order of several would differ from file to file.
+    content = save(tensors, metadata={_KEY: text})
+    with open(path, "xb") as file:
+        file.write(content)
+
+
+def parse(path, content):
+    """Read weights from the content of a file.
+
+    Parameters
+    ----------
+    path : path
+        For messages.
+    content : bytes
+
+    Returns
+    -------
+    state : dict of str to torch.Tensor
+    description : Description or None
+        None for a file of PyTorch weights, which has none.
+
+    Raises
+    ------
+    ModelError
+        If the content is neither.
+    """
+    header = _safetensors_header(content)
+    if header is None and str(path).endswith(".safetensors"):
+        raise ModelError(
+            f"{path} is no safetensors file, or only the beginning of one: copy or train the weights again."
+        )
+    if header is None:
+        return _pytorch(path, content), None
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        state = load(content)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"{path} is a damaged safetensors file ({error}): copy or train the weights again."
+        ) from error
+    return state, _described(path, header)
+
+
+def _safetensors_header(content):
+    """Return the header of a safetensors file, or None: 8 bytes of length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 10 or content[8:9] != b"{" or length > min(len(content) - 8, _LARGEST_HEADER):
+        return None
+    try:
+        header = json.loads(content[8 : 8 + length])
+    except ValueError:
+        return None
+    return header if isinstance(header, dict) else None
+
+
+def _described(path, header):
+    metadata = header.get("__metadata__")
+    text = metadata.get(_KEY) if isinstance(metadata, dict) else None
+    if text is None:
+        raise ModelError(
+            f"{path} does not say what its weights are (it has no metadata of {_KEY}), so their input scale "
+            "is not known: give weights that 'acs-deepcr train' wrote."
+        )
+    try:
+        values = json.loads(text)
+        if values.pop("format") != _FORMAT:
+            raise ValueError("another format")
+        description = Description(**values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(
+            f"The metadata of {path} are not those of this version of the step: train the weights again."
+        ) from error
+    if description.faults():
+        raise ModelError(
+            f"The metadata of {path} are not sound: {'; '.join(description.faults())}; "
+            "train the weights again."
+        )
+    return description
+
+
+def _pytorch(path, content):
+    import torch
+
+    try:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a file that holds no weights makes the reader raise
+        raise ModelError(
+            f"{path} is not a file of PyTorch weights that can be loaded safely: "
+            "save a state dictionary with torch.save(network.state_dict(), path)."
+        ) from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise ModelError(f"{path} does not hold a state dictionary: save network.state_dict().")
+    return {str(key).removeprefix("module."): value for key, value in state.items()}

@@ -1,0 +1,1 @@
+"""The paper's observation sets as data, and the archives that they are fetched from: MAST and Zenodo."""

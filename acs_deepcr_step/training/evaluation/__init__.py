@@ -1,0 +1,1 @@
+"""How well models do against truth: ROC curves, Table 3, figures."""

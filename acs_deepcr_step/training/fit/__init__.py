@@ -1,0 +1,1 @@
+"""Training: recipe, network with its optimiser, batches, checkpoints, the loop over epochs."""

@@ -1,0 +1,1 @@
+"""The whole of the paper in stages, from exposures to Table 3."""

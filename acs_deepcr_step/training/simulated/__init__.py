@@ -1,0 +1,1 @@
+"""Samples and observation sets of the simulator, instead of the archive's."""

@@ -1,0 +1,146 @@
+"""Who decides on the pixels of an exposure: the network, or a mask file that was made elsewhere.
+
+A third one, the other exposures of the field, is `field_work.FieldDecision`.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+from ..arrays import reasons
+from ..arrays.probabilities import to_scaled
+from ..errors import ExposureError
+from ..files import mask_file
+from ..files.exposure import Exposure
+from ..flagging import single
+from . import progress
+from .task import Stage, Task
+
+__all__ = ["Decider", "GivenMask", "Network"]
+
+
+class Decider(Protocol):
+    """What `exposure_work.decide` asks for each chip."""
+
+    def scaled_probability(self, sci):
+        """Return 10,000 times the probability of a cosmic ray.
+
+        Parameters
+        ----------
+        sci : exposure.SciPixels
+            Of the chip.
+
+        Returns
+        -------
+        ndarray, (R, C), int16
+        """
+
+    def reasons(self, sci, image):
+        """Return the reasons of the pixels.
+
+        Parameters
+        ----------
+        sci : exposure.SciPixels
+            Of the chip.
+        image : flagging.chip.ChipImage
+            Made of it.
+
+        Returns
+        -------
+        ndarray, (R, C), uint16
+        """
+
+
+@lru_cache(maxsize=8)
+def _detector(model, precision, device, threads):
+    from ..network import detect, models
+
+    return detect.Detector(models.load(model), precision=precision, device=device, threads=threads or None)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Decides by the network, and the exposure's saturated pixels and edges.
+
+    Attributes
+    ----------
+    task : task.Task
+    known : mask_file.MaskFile or None
+        Its probabilities are reused where they are of the same pixels, weights and precision.
+    stage : task.Stage
+    """
+
+    task: Task
+    known: mask_file.MaskFile | None
+    stage: Stage
+
+    @property
+    def detector(self):
+        """The model, made ready."""
+        parameters = self.task.parameters
+        return _detector(self.task.model, parameters.precision, parameters.device, self.task.threads)
+
+    @property
+    def made_by(self):
+        """What probabilities are made by, as a mask file says it."""
+        return mask_file.MadeBy(
+            self.detector.model.info.name, self.detector.model.info.sha256[:16], self.detector.precision
+        )
+
+    def reused(self, chip):
+        """Return the scaled probabilities of a chip that are there already, or None."""
+        if self.known is None or not self.known.made_by.same_network(self.made_by):
+            return None
+        return self.known.chip(chip.extver).scaled_probability
+
+    def scaled_probability(self, sci):
+        """Return the scaled probabilities of a chip, (R, C) int16."""
+        scaled = self.reused(sci.chip)
+        if scaled is None:
+            title = f"{self.task.exposure.rootname}[SCI,{sci.chip.extver}]"
+            image, detector = sci.in_electrons(), self.detector
+            tiles, wanted = detector.tiles(image.shape), self.task.parameters.progress
+            with self.stage.network, progress.of_tiles(self.stage, title, tiles, wanted) as step:
+                scaled = to_scaled(detector.probability(image, step))
+        return scaled
+
+    def reasons(self, _sci, image):
+        """Return the reasons of a chip's pixels, (R, C) uint16."""
+        return single.decide(image, self.task.parameters.decision)
+
+
+@dataclass(frozen=True, eq=False)
+class GivenMask:
+    """Decides as a mask file says that was made elsewhere.
+
+    Attributes
+    ----------
+    task : task.Task
+        With `mask`.
+    exposure : exposure.Exposure
+    mask : mask_file.MaskFile
+    """
+
+    task: Task
+    exposure: Exposure
+    mask: mask_file.MaskFile
+
+    def scaled_probability(self, sci):
+        """Return the scaled probabilities of a chip, (R, C) int16.
+
+        Raises
+        ------
+        ExposureError
+            If the mask is not of this exposure.
+        """
+        if not mask_file.is_mask_of(self.mask, self.exposure, sci):
+            raise ExposureError(
+                f"{self.task.mask} was not made of {self.exposure.path}: rootname, start, chip, shape or SCI "
+                "pixels differ; the exposure is left as it is."
+            )
+        return self.mask.chip(sci.chip.extver).scaled_probability
+
+    def reasons(self, sci, _image):
+        """Return the reasons of a chip's pixels, (R, C) uint16."""
+        kept = ~reasons.DTYPE.type(reasons.ALREADY | reasons.PREVIOUS)
+        return self.mask.chip(sci.chip.extver).reasons & kept

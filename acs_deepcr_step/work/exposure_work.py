@@ -1,0 +1,286 @@
+"""One exposure from its file to its flags: the unit of work.
+
+`flag` and `apply_mask` depend on nothing but their `Task` and the files it names, so
+they can run in any thread, process or machine that sees these, and be repeated. Both
+go the same way (`decide`, then `store`); what differs is who decides: see `deciders`.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+
+from .. import __version__
+from ..arrays import background, dq, reasons
+from ..errors import ExposureError
+from ..files import exposure as exposures
+from ..files import fitsbytes, mask_file, provenance
+from ..files.atomic import locked
+from ..files.inspection import inspect
+from ..files.splice import splice
+from ..flagging.chip import ChipImage
+from . import filling, results, up_to_date
+from .deciders import GivenMask, Network
+from .task import Outcome, Stage
+
+__all__ = [
+    "DecidedExposure", "apply_mask", "current_state", "decide", "flag", "known_mask", "process_stage",
+    "store",
+]  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def process_stage():
+    """Return the `Stage` of tasks that are sent to this process one by one."""
+    return Stage()
+
+
+@dataclass(frozen=True, eq=False)
+class DecidedExposure:
+    """What was decided on an exposure.
+
+    Attributes
+    ----------
+    chips : tuple of mask_file.ChipMask
+    dq : dict of int to ndarray
+        DQ arrays with the flags, by HDU.
+    """
+
+    chips: tuple[mask_file.ChipMask, ...]
+    dq: dict[int, np.ndarray] = field(repr=False)
+
+
+def flag(task, stage=None):
+    """Flag the cosmic rays of one exposure.
+
+    Parameters
+    ----------
+    task : Task
+    stage : Stage, optional
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ExposureError
+        If the exposure cannot be processed; it is as it was.
+    """
+    stage = stage or process_stage()
+    stage.check()
+    with locked(task.target, stage.stop.is_set):
+        exposure, outcome, known = current_state(task), Outcome([]), known_mask(task)
+        network = Network(task, known, stage)
+        if _nothing_to_do(network, exposure, outcome):
+            return outcome
+        decided = decide(task, exposure, known, network, outcome)
+        mask = mask_file.MaskFile(
+            exposure.rootname, exposure.expstart, network.made_by, task.parameters.decision
+        )
+        store(task, exposure, mask, decided, stage, outcome.warnings)
+        return Outcome([], outcome.warnings) if task.probe else outcome
+
+
+def _nothing_to_do(network, exposure, outcome):
+    """Whether what this task would make is there already."""
+    task, known = network.task, network.known
+    if not task.probe:
+        return task.parameters.rerun == "skip" and up_to_date.is_up_to_date(
+            task, known, network.made_by, outcome
+        )
+    if not task.parameters.mask_file:
+        task.probe_path.unlink(missing_ok=True)  # of a run that was killed
+        return False
+    return known is not None and all(
+        mask_file.is_mask_of(known, exposure, exposures.read_sci(exposure, chip))
+        and network.reused(chip) is not None
+        for chip in exposure.chips
+    )
+
+
+def apply_mask(task, stage=None):
+    """Set the flags that a mask file made elsewhere holds.
+
+    Parameters
+    ----------
+    task : Task
+        With `mask`.
+    stage : Stage, optional
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ExposureError
+        If the mask is not of this exposure, or the exposure cannot be written.
+    """
+    stage = stage or process_stage()
+    stage.check()
+    mask = mask_file.read(task.mask)
+    with locked(task.target, stage.stop.is_set):
+        exposure, outcome = current_state(task), Outcome([])
+        given = GivenMask(task, exposure, mask)
+        joint = results.JointExposures(mask.members, mask.field_id)
+        decided = decide(task, exposure, known_mask(task), given, outcome, joint)
+        store(task, exposure, mask, decided, stage, outcome.warnings)
+        return outcome
+
+
+def current_state(task):
+    """Return the exposure as it is now: another run may have flagged it while we waited."""
+    try:
+        same = exposures.FileState.of(task.exposure.path) == task.exposure.state
+    except OSError as error:
+        raise ExposureError(f"{task.exposure.path} is gone ({error.strerror}).") from error
+    return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
+
+
+def known_mask(task):
+    """Return the mask file that is there already, or None."""
+    return mask_file.read(task.mask_path) if task.mask_path.exists() else None
+
+
+def decide(task, exposure, known, decider, outcome, joint=results.ALONE):
+    """Decide on all chips of an exposure.
+
+    Parameters
+    ----------
+    task : Task
+    exposure : exposure.Exposure
+    known : mask_file.MaskFile or None
+        The mask file that is there.
+    decider : deciders.Decider
+    outcome : Outcome
+        Gets the rows and warnings.
+    joint : results.JointExposures, optional
+
+    Returns
+    -------
+    DecidedExposure
+    """
+    earlier = provenance.earlier_flags(exposure)
+    chips, arrays = [], {}
+    for chip in exposure.chips:
+        began = time.perf_counter()
+        sci = exposures.read_sci(exposure, chip)
+        if known is not None and not mask_file.is_mask_of(known, exposure, sci):
+            raise ExposureError(
+                f"{task.mask_path} is the mask of another exposure than {exposure.path}: move it away."
+            )
+        scaled_probability = decider.scaled_probability(sci)
+        bits = exposures.read_dq(exposure, chip)
+        provenance.take_back(bits, earlier, chip)
+        good = dq.is_good(bits)
+        image = _chip_image(exposure, sci, scaled_probability, bits)
+        _warn_of_sky(exposure, chip, image.image, good, outcome)
+        flags = decider.reasons(sci, image)
+        digest = sci.sha256
+        del sci, image  # the largest arrays; what follows needs room too
+        flags[(bits & task.parameters.decision.crbit) != 0] |= reasons.ALREADY
+        _require_undoable(task, exposure, flags)
+        bits[reasons.is_ours(flags)] |= task.parameters.decision.crbit
+        measured = results.figures(exposure, chip, flags, good)
+        outcome.rows.append(results.row(task, chip, measured, joint, seconds=time.perf_counter() - began))
+        chips.append(mask_file.ChipMask(chip.extver, chip.ccdchip, digest, flags, scaled_probability))
+        arrays[chip.dq] = bits
+    return DecidedExposure(tuple(chips), arrays)
+
+
+def _chip_image(exposure, sci, scaled_probability, bits):
+    image, instrument = sci.in_electrons(), exposure.instrument
+    saturated = dq.is_saturated(image, instrument.full_well, bits)
+    return ChipImage(image, scaled_probability, saturated, background.measure(image), instrument.full_rows)
+
+
+def store(task, exposure, mask, decided, stage, notes):
+    """Write the mask file, the clean file and the exposure; each is old or new at any moment.
+
+    Parameters
+    ----------
+    task : Task
+    exposure : exposure.Exposure
+    mask : mask_file.MaskFile
+        Its chips and its identity are still to come.
+    decided : DecidedExposure
+    stage : Stage
+    notes : list of str
+        Gets warnings.
+    """
+    stage.check()
+    mask = _completed(task, exposure, mask, decided)
+    new = {}
+    if task.parameters.update_dq and not task.probe:
+        name = task.mask_path.name if task.parameters.mask_file else ""
+        counts = {
+            chip.dq: int(np.count_nonzero(reasons.is_flagged(mask.chip(chip.extver).reasons)))
+            for chip in exposure.chips
+        }
+        history = _history(mask, sum(counts.values()))
+        new = provenance.edits(exposure, provenance.cards(mask, name), history, decided.dq, counts)
+
+    def write_others():
+        if task.parameters.clean_file and not task.probe:
+            filling.write(task, exposure, mask, new, stage, notes)
+        if task.parameters.mask_file or task.probe:
+            path = task.probe_path if task.probe else task.mask_path
+            mask_file.write(path, mask, notes, lambda: exposures.require_unchanged(exposure))
+
+    # The other files take their places when nothing is left to do but to put the exposure into its own.
+    if new:
+        splice(exposure, task.target, new, notes, before=write_others)
+    else:
+        write_others()
+
+
+def _completed(task, exposure, mask, decided):
+    """Return the mask file with its chips, the flags of the run before, and its identity."""
+    before = _flags_of_target(task, exposure)
+    if before is not None and before.flagged is not None:
+        for chip in decided.chips:
+            chip.reasons[before.flagged[chip.extver]] |= reasons.PREVIOUS
+    return replace(
+        mask,
+        chips=decided.chips,
+        previous_run=before.run if before else "",
+        previous_bit=before.bit if before else 0,
+    ).identified()
+
+
+def _history(mask, count):
+    history = f"acs_deepcr_step {__version__} set DQ bit {mask.decision.crbit} on {count} pixels"
+    if mask.members:
+        members = ", ".join(fitsbytes.header_text(member) for member in mask.members)
+        history += f", decided from {mask.nexp} exposures: {members}"
+    return history
+
+
+def _flags_of_target(task, exposure):
+    """Return flags in the file that the mask will lie beside, which may be a copy."""
+    if task.target == exposure.path:
+        return provenance.earlier_flags(exposure)
+    if not task.target.exists():
+        return None
+    return provenance.earlier_flags(inspect(task.target, task.parameters.any_detector))
+
+
+def _require_undoable(task, exposure, flags):
+    if not task.parameters.mask_file and not task.probe and (flags & reasons.ALREADY).any():
+        raise ExposureError(
+            f"{exposure.path} carries bit {task.parameters.decision.crbit} already, set by another program; "
+            "without a mask file our flags could not be told from those: set mask_file=True "
+            "or choose another crbit."
+        )
+
+
+def _warn_of_sky(exposure, chip, image, good, outcome):
+    """Warn of a sky that is clearly negative: something was subtracted that was not there."""
+    sky = background.level_with_error(image, good)
+    if sky.size >= 100 and sky.value + 5 * sky.error < -1:
+        outcome.warnings.append(
+            f"{exposure.path.name}: the sky of [SCI,{chip.extver}] is negative ({sky.value:.1f} e-): "
+            "check the calibration (bias, dark, an extra sky subtraction)."
+        )

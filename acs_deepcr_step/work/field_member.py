@@ -1,0 +1,201 @@
+"""One exposure of a field, of which only a summary stays in memory.
+
+The members of a field are looked at one chip at a time, so that a field of any size fits in
+memory: of each only the WCS, the background, the stars and the probabilities that are not near
+zero stay.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from astropy.wcs import WCS
+
+from ..arrays import background, dq
+from ..arrays.background import Background
+from ..arrays.probabilities import SCALE
+from ..errors import ExposureError
+from ..files import mask_file
+from ..files.chip_wcs import read_wcs
+from ..files.exposure import Chip, Exposure, read_dq, read_sci, same_observation
+from ..flagging.consensus import chip_map
+from ..flagging.consensus.alignment import ChipStars
+from ..flagging.consensus.field_chip import FieldChip
+from ..flagging.consensus.starfit import find_stars
+from ..flagging.consensus.stars import Stars
+from .exposure_work import current_state
+from .task import Task
+
+__all__ = ["ChipSummary", "FieldMember", "read_member"]
+
+_KEPT = 0.01  # probabilities below are as good as none, for what a member says of others
+
+
+@dataclass(frozen=True, eq=False)
+class ChipSummary:
+    """One chip of a member, without its pixels.
+
+    Attributes
+    ----------
+    chip : exposure.Chip
+    sha256 : str
+        Of its SCI.
+    wcs : astropy.wcs.WCS
+    index : ndarray, (K,), int32
+        Flat index of the pixels whose probability is not near zero.
+    scaled_probability : ndarray, (K,), int16
+        10,000 times their probability.
+    background : Background
+    stars : stars.Stars
+    """
+
+    chip: Chip
+    sha256: str
+    wcs: WCS = field(repr=False)
+    index: np.ndarray = field(repr=False)
+    scaled_probability: np.ndarray = field(repr=False)
+    background: Background
+    stars: Stars = field(repr=False)
+
+    @property
+    def corners(self):
+        """Unit vectors to the corners of the chip, (4, 3)."""
+        return chip_map.footprint(self.wcs, self.chip.shape)
+
+    @property
+    def pointing(self):
+        """Text that changes when the pointing or distortion does."""
+        return chip_map.signature(self.wcs, self.chip.shape)
+
+    def whole_probability(self):
+        """Return 10,000 times the probability, (R, C) int16; 0 where it is near zero."""
+        whole = np.zeros(self.chip.shape, np.int16)
+        whole.ravel()[self.index] = self.scaled_probability
+        return whole
+
+
+@dataclass(frozen=True, eq=False)
+class FieldMember:
+    """An exposure of a field.
+
+    Attributes
+    ----------
+    task : task.Task
+    exposure : exposure.Exposure
+        Its file as inspected.
+    chips : dict of int to ChipSummary
+        By EXTVER.
+    """
+
+    task: Task
+    exposure: Exposure
+    chips: dict[int, ChipSummary]
+
+    @property
+    def rootname(self):
+        """Rootname of the exposure."""
+        return self.exposure.rootname
+
+    @property
+    def stars(self):
+        """The stars of its chips, a list of `ChipStars`."""
+        return [ChipStars(one.wcs, one.chip.shape, one.stars) for one in self.chips.values()]
+
+    @property
+    def corners(self):
+        """The corners of its chips, a list of (4, 3)."""
+        return [one.corners for one in self.chips.values()]
+
+    def overlaps(self, other):
+        """Return whether another member is another exposure with some sky in common."""
+        return not same_observation(self.exposure, other.exposure) and any(
+            chip_map.overlap(one, another) for one in self.corners for another in other.corners
+        )
+
+    def chips_on(self, corners):
+        """Yield the chips that share sky with any of these footprints, one at a time."""
+        for extver, summary in self.chips.items():
+            if any(chip_map.overlap(summary.corners, chip) for chip in corners):
+                yield self.read(extver)
+
+    def read(self, extver):
+        """Read a chip, as `FieldChip`."""
+        summary = self.chips[extver]
+        image = read_sci(self.exposure, summary.chip).native_electrons()
+        bits = read_dq(self.exposure, summary.chip)
+        return _field_chip(self.exposure, summary, image, bits, summary.whole_probability())
+
+    def refreshed(self):
+        """Return the member as its file is now: we, or another run, may have written flags into it.
+
+        Raises
+        ------
+        ExposureError
+            If its pixels are others.
+        """
+        exposure = current_state(replace(self.task, exposure=self.exposure))
+        if exposure is self.exposure:
+            return self
+        for chip in exposure.chips:
+            summary = self.chips.get(chip.extver)
+            if summary is None or summary.sha256 != read_sci(exposure, chip).sha256:
+                raise ExposureError(
+                    f"{exposure.path}: its pixels changed while the step ran: run the step again."
+                )
+        return replace(self, exposure=exposure)
+
+
+def read_member(task):
+    """Look at an exposure once: background, stars and probabilities of its chips.
+
+    Parameters
+    ----------
+    task : task.Task
+        With its mask file of the first pass.
+
+    Returns
+    -------
+    FieldMember
+
+    Raises
+    ------
+    ExposureError
+        If the mask file is missing or of another exposure, or there is no WCS.
+    """
+    exposure, mask = current_state(task), mask_file.read(task.probe_path)
+    wcs = read_wcs(exposure)
+    chips = {chip.extver: _summary(task, exposure, mask, chip, wcs) for chip in exposure.chips}
+    return FieldMember(task, exposure, chips)
+
+
+def _summary(task, exposure, mask, chip, wcs):
+    sci = read_sci(exposure, chip)
+    if not mask_file.is_mask_of(mask, exposure, sci):
+        raise ExposureError(f"{task.probe_path} is not the mask of {exposure.path}: run the step again.")
+    image, bits = sci.native_electrons(), read_dq(exposure, chip)
+    scaled = mask.chip(chip.extver).scaled_probability
+    index = np.flatnonzero(scaled > _KEPT * SCALE)
+    summary = ChipSummary(
+        chip,
+        sci.sha256,
+        wcs.chips[chip.extver],
+        index.astype(np.int32),
+        scaled.ravel()[index],
+        background.measure(image),
+        Stars.none(),
+    )
+    return replace(summary, stars=find_stars(_field_chip(exposure, summary, image, bits, scaled)))
+
+
+def _field_chip(exposure, summary, image, bits, scaled_probability):
+    instrument = exposure.instrument
+    return FieldChip(
+        image,
+        scaled_probability,
+        dq.is_saturated(image, instrument.full_well, bits),
+        summary.background,
+        instrument.full_rows,
+        wcs=summary.wcs,
+        exptime=summary.chip.exptime,
+        bad=((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image),
+        stars=summary.stars,
+    )

@@ -1,0 +1,88 @@
+"""Which exposures show the same field through the same filter."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ExposureError
+from ..files.chip_wcs import read_wcs
+from ..flagging.consensus import chip_map
+from .task import Field, FieldPlan
+
+__all__ = ["find_fields"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Footprint:
+    """Where an exposure looks: the corners of its chips, and the name of its WCS."""
+
+    corners: tuple[np.ndarray, ...]
+    wcs_name: str
+
+    @classmethod
+    def of(cls, exposure):
+        wcs = read_wcs(exposure)
+        corners = tuple(chip_map.footprint(wcs.chips[chip.extver], chip.shape) for chip in exposure.chips)
+        if not np.isfinite(corners).all():
+            raise ExposureError(f"{exposure.path} has a WCS that leads nowhere.")
+        return cls(corners, wcs.name)
+
+    def overlaps(self, other):
+        return any(chip_map.overlap(one, another) for one in self.corners for another in other.corners)
+
+
+def find_fields(tasks, tables=None):
+    """Divide tasks into fields: exposures that overlap, of one filter.
+
+    Parameters
+    ----------
+    tasks : list of task.Task
+    tables : dict of pathlib.Path to pathlib.Path, optional
+        The association table that named an exposure; those of different tables
+        stay apart.
+
+    Returns
+    -------
+    FieldPlan
+    """
+    notes, warnings, footprints = [], [], {}
+    for task in tasks:
+        try:
+            footprints[task.label] = _Footprint.of(task.exposure)
+        except ExposureError as error:
+            notes.append(f"{error} It is decided on by itself.")
+    left = [task for task in tasks if task.label in footprints]
+    found = []
+    while left:
+        field, left = [left[0]], left[1:]
+        for member in field:  # grows meanwhile
+            near = [task for task in left if _belong(member, task, footprints, tables or {})]
+            field += near
+            left = [task for task in left if task not in near]
+        if len(field) > 1:
+            found.append(Field(tuple(task for task in tasks if task in field)))
+            warnings += _wcs_warnings(found[-1], footprints)
+    return FieldPlan(tuple(found), tuple(notes), tuple(warnings))
+
+
+def _belong(one, other, footprints, tables):
+    a, b = one.exposure, other.exposure
+    return (
+        (a.instrument, a.filter) == (b.instrument, b.filter)
+        and tables.get(Path(a.path).resolve()) == tables.get(Path(b.path).resolve())
+        and footprints[one.label].overlaps(footprints[other.label])
+    )
+
+
+def _wcs_warnings(field, footprints):
+    names = {}
+    for task in field.tasks:
+        names.setdefault(footprints[task.label].wcs_name, []).append(task.exposure.path.name)
+    if len(names) < 2:
+        return []
+    listed = "; ".join(f"{name or 'none'}: {', '.join(files)}" for name, files in names.items())
+    return [
+        f"Exposures of one field have different WCS solutions (WCSNAME {listed}): if only some were "
+        "aligned, align all of them (TweakReg) before you rely on what they say together."
+    ]

@@ -1,0 +1,174 @@
+"""The log of a run: what it begins with, and its lines, into the user's file and to the package's logger.
+
+Lines go to the ``runfile`` whatever the host's logging looks like, and to the
+logger ``acs_deepcr_step`` under the host's own rules; neither levels nor
+handlers of any logger are touched.
+"""
+
+import contextlib
+import datetime
+import importlib.metadata
+import logging
+import os
+import sys
+import time
+import warnings
+
+from .. import __version__, handoff
+from ..errors import InputError, StepWarning
+from ..files import space
+from ..network import models
+from . import filling
+
+__all__ = ["RunLog", "begin"]
+
+_LOGGER = logging.getLogger("acs_deepcr_step")
+_FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
+_FORMAT.converter = time.gmtime
+
+
+def _clock():
+    """Return the time as AstroDrizzle's log has it, but UTC like the rest of the line."""
+    now = datetime.datetime.now(datetime.UTC)
+    return f"{now:%H:%M:%S}.{now.microsecond // 1000:03d} ({now:%d/%m/%Y})"
+
+
+class _File(logging.FileHandler):
+    """A log file that warns once if it can no longer be written to, and stops no run."""
+
+    _reported = False
+
+    def handleError(self, _record):  # the name is logging's
+        if not self._reported:
+            self._reported = True
+            error = sys.exc_info()[1]
+            reason = getattr(error, "strerror", None) or error
+            warnings.warn(f"The log {self.baseFilename} is incomplete ({reason}).", StepWarning, stacklevel=6)
+
+
+class RunLog:
+    """Log of one run.
+
+    Parameters
+    ----------
+    path : str
+        File to append to; empty for none.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened for appending.
+    """
+
+    def __init__(self, path):
+        self._file, self._steps, self._began = None, [], time.perf_counter()
+        if path:
+            try:
+                self._file = _File(os.path.expanduser(path), mode="a", encoding="utf-8")
+            except OSError as error:
+                raise InputError(
+                    f"The log file {path} cannot be written ({error.strerror}): "
+                    "give another runfile, or an empty one for no log."
+                ) from error
+            self._file.setFormatter(_FORMAT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._file is not None:
+            # There was a warning already if the disk is full.
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    @property
+    def seconds(self):
+        """Time since the log was opened."""
+        return time.perf_counter() - self._began
+
+    @contextlib.contextmanager
+    def step(self, name):
+        """Log where a processing step begins and how it ends, in AstroDrizzle's words."""
+        self.info(f"==== Processing Step {name} started at {_clock()}")
+        began, end = time.perf_counter(), "stopped"
+        try:
+            yield
+            end = "finished"
+        finally:
+            self._steps.append((name, time.perf_counter() - began))
+            self.info(f"==== Processing Step {name} {end} at {_clock()}")
+
+    def times(self):
+        """Log a table of how long each step took."""
+        line = f"{'-' * 28}   {'-' * 16}"
+        self.info(line)
+        self.info(f"{'Step':>28}   {'Elapsed time':>16}")
+        self.info(line)
+        for name, seconds in (*self._steps, ("Total", self.seconds)):
+            self.info(f"{name:>28}   {seconds:11.2f} sec.")
+
+    def info(self, message):
+        """Log a message."""
+        self._log(logging.INFO, message)
+
+    def warning(self, message):
+        """Log a message and warn the user of it (`StepWarning`)."""
+        self._log(logging.WARNING, message)
+        warnings.warn(message, StepWarning, stacklevel=4)
+
+    def error(self, message):
+        """Log what made an exposure fail."""
+        self._log(logging.ERROR, message)
+
+    def _log(self, level, message):
+        # One record a line, whatever a header value holds.
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+        record = _LOGGER.makeRecord(_LOGGER.name, level, __file__, 0, text, None, None)
+        if self._file is not None:
+            self._file.emit(record)
+        if level < logging.WARNING and _LOGGER.isEnabledFor(level):
+            _LOGGER.handle(record)
+
+
+def begin(log, what, parameters, tasks, notes):
+    """Log versions, parameters, models and exposures, and warn of what can be known before.
+
+    Parameters
+    ----------
+    log : RunLog
+    what : {'run', 'undo', 'apply'}
+    parameters : parameters.Parameters
+    tasks : list of task.Task
+    notes : list of str
+        Logged as they are.
+    """
+    # Read from the metadata: undo and apply load no PyTorch.
+    torch, numpy = (importlib.metadata.version(name) for name in ("torch", "numpy"))
+    log.info(f"acs_deepcr_step {__version__} {what}, PyTorch {torch}, NumPy {numpy}")
+    for line in parameters.describe():
+        log.info(f"parameter {line}")
+    for note in notes:
+        log.info(note)
+    log.info(f"{len(tasks)} exposures")
+    for task in tasks:
+        warning = space.hard_link_warning(task.target) if task.parameters.update_dq else None
+        if warning:
+            log.warning(warning)
+    if what == "run":
+        _begin_run(log, parameters, tasks)
+
+
+def _begin_run(log, parameters, tasks):
+    for model in sorted({task.model for task in tasks}):
+        info = models.load(model).info
+        log.info(f"model {info.name}: {info.file}, SHA-256 {info.sha256}")
+    if parameters.clean_file:
+        filler = filling.inpainter(parameters.inpaint, parameters.precision, "cpu", 0)
+        log.info(f"inpainting model {filler.name}" + (f", SHA-256 {filler.sha256}" if filler.sha256 else ""))
+    for task in tasks:
+        for warning in task.exposure.warnings:
+            log.warning(warning)
+    targets = [task.target for task in tasks]
+    for warning in (handoff.crbit_warning(parameters.decision.crbit), handoff.stale_crmask_warning(targets)):
+        if warning:
+            log.warning(warning)

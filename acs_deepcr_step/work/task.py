@@ -1,0 +1,166 @@
+"""What a run is made of: tasks and fields that travel to workers, and what comes back."""
+
+import os
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..config.parameters import Parameters
+from ..files import clean_file, mask_file
+from ..files.exposure import Exposure
+from .results import Row
+
+__all__ = ["Cancelled", "Field", "FieldPlan", "Outcome", "Stage", "Task"]
+
+
+class Cancelled(BaseException):
+    """The run was interrupted; this exposure is as it was."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One exposure to work on.
+
+    Attributes
+    ----------
+    label : str
+        The exposure as the user named it.
+    exposure : Exposure
+        As inspected before the run.
+    target : pathlib.Path
+        The exposure's own path, or its copy in the output directory.
+    parameters : Parameters
+    model : str
+        Name or path, never ``auto``.
+    threads : int
+        Tiles at a time; 0 for PyTorch's own number of threads.
+    mask : pathlib.Path, optional
+        For `apply_mask`: the mask file made elsewhere.
+    probe : bool
+        Only compute and store the probabilities: others of its field are asked
+        before anything is flagged.
+    """
+
+    label: str
+    exposure: Exposure
+    target: Path
+    parameters: Parameters
+    model: str
+    threads: int = 0
+    mask: Path | None = None
+    probe: bool = False
+
+    @property
+    def mask_path(self):
+        """Where the mask file goes: beside the target."""
+        return self.target.with_name(mask_file.name_for(self.target))
+
+    @property
+    def clean_path(self):
+        """Where the clean file goes: beside the target."""
+        return self.target.with_name(clean_file.name_for(self.target))
+
+    @property
+    def probe_path(self):
+        """Where the probabilities are between the passes: a hidden file if no mask file is wanted."""
+        kept = self.parameters.mask_file
+        return self.mask_path if kept else self.mask_path.with_name(f".{self.mask_path.name}")
+
+    def absolute(self):
+        """Return the same task with absolute paths, for processes elsewhere."""
+        return replace(
+            self,
+            exposure=replace(self.exposure, path=Path(os.path.abspath(self.exposure.path))),
+            target=Path(os.path.abspath(self.target)),
+            mask=self.mask and Path(os.path.abspath(self.mask)),
+        )
+
+
+@dataclass(frozen=True)
+class Field:
+    """Exposures of one field and filter, to be decided on together.
+
+    Attributes
+    ----------
+    tasks : tuple of task.Task
+    threads : int
+        As of `task.Task`.
+    """
+
+    tasks: tuple[Task, ...]
+    threads: int = 0
+
+    @property
+    def label(self):
+        """The exposures as the user named them."""
+        return ", ".join(task.label for task in self.tasks)
+
+    def absolute(self):
+        """Return the same field with absolute paths, for processes elsewhere."""
+        return replace(self, tasks=tuple(task.absolute() for task in self.tasks))
+
+    def without(self, labels):
+        """Return the field less the exposures of these labels."""
+        return replace(self, tasks=tuple(task for task in self.tasks if task.label not in labels))
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """The fields of a run.
+
+    Attributes
+    ----------
+    fields : tuple of Field
+        Of two exposures and more; an exposure without another one is in none.
+    notes : tuple of str
+        Of exposures without a WCS.
+    warnings : tuple of str
+        Of fields that may have been aligned in part.
+    """
+
+    fields: tuple[Field, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def labels(self):
+        """The exposures in any field, as the user named them."""
+        return {task.label for field in self.fields for task in field.tasks}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes
+    ----------
+    rows : list of results.Row
+        One for each chip.
+    warnings : list of str
+        For the user.
+    """
+
+    rows: list[Row]
+    warnings: list[str] = field(default_factory=list)
+
+
+class Stage:
+    """What the tasks of one process share: the network's turn, and the way to stop.
+
+    Parameters
+    ----------
+    stop : object with ``is_set`` and ``set``, optional
+        An event of threads or of processes.
+    shows_tiles : bool
+        Whether this process has the terminal, so that the tiles of a chip may be shown.
+    """
+
+    def __init__(self, stop=None, shows_tiles=False):
+        self.network = threading.Lock()
+        self.shows_tiles = shows_tiles
+        self.stop = stop or threading.Event()
+
+    def check(self, _tiles=0):
+        """Raise `Cancelled` if the run is to end."""
+        if self.stop.is_set():
+            raise Cancelled
