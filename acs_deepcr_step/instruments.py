@@ -70,15 +70,15 @@ ACS_WFC = Instrument(
 
 _KNOWN = (
     ACS_WFC,
-    Instrument("ACS", "HRC", pixel_microns=21.0, counts_per_gain=False),
+    Instrument("ACS", "HRC", pixel_microns=21.0, full_rows=1024, counts_per_gain=False),
     Instrument(
         "ACS",
         "SBC",
         refusal="ACS/SBC counts photons with a MAMA, which cosmic rays do not mark",
         counts_per_gain=False,
     ),
-    Instrument("WFC3", "UVIS", pixel_microns=15.0),
-    Instrument("STIS", "CCD", pixel_microns=21.0),
+    Instrument("WFC3", "UVIS", pixel_microns=15.0, full_rows=2051),
+    Instrument("STIS", "CCD", pixel_microns=21.0, full_rows=1024),
 )
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from ...arrays.interpolation import cubic, filled, squares
 from ...arrays.morphology import dilate
 from ...arrays.probabilities import SCALE
-from ...instruments import ACS_WFC
 from .chip_map import ChipMap
 
 __all__ = ["Candidates", "Evidence", "Misalignment", "candidates", "look_up"]
@@ -165,7 +164,7 @@ def candidates(chip, rules, threshold):
     around = index + np.array([[-shape[1]], [-1], [1], [shape[1]]])
     beside = values[around.clip(0, values.size - 1)].astype(np.float32) - level
     p = chip.scaled_probability.ravel()[index] / _SCALE
-    return Candidates(index, flux, p, shape, flux >= ACS_WFC.full_well, beside)
+    return Candidates(index, flux, p, shape, chip.saturated.ravel()[index], beside)
 
 
 def look_up(found, chip, others, rules, misalignment=_ALIGNED):
