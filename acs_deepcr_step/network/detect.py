@@ -80,13 +80,13 @@ class Detector:
             raise ArrayError(
                 "The image has no finite pixel, so no cosmic ray can be found in it: leave it out."
             )
-        out = np.empty(image.shape, np.float32)
-        self._engine.process(lambda tile: self._infer(tile, typical), [image], out, progress)
+        out, scaling = np.empty(image.shape, np.float32), self._engine.scaling(image)
+        self._engine.process(lambda tile: self._infer(tile, typical, scaling), [image], out, progress)
         return out
 
-    def _infer(self, tile, fill):
+    def _infer(self, tile, fill, scaling):
         """Probability of the inner part of a padded tile, float32."""
-        bad = self._engine.electrons(tile, fill)
+        bad = self._engine.electrons(tile, fill, scaling)
         result = self._engine.forward(tile[None])
         if bad is not None:
             margin = self._engine.margin

@@ -117,8 +117,10 @@ class Engine:
     def __init__(self, model, *, precision="auto", device="auto", tile=None, threads=None):
         info = model.info
         self.backend = choose_backend(device, precision)
-        self._scale = info.scale
-        architecture = Architecture(info.levels, info.hidden, info.in_channels, info.kind == "mask")
+        self._scale, self._standardise = info.scale, info.standardise
+        architecture = Architecture(
+            info.levels, info.hidden, info.in_channels, info.kind == "mask", info.norm
+        )
         self._network = FoldedUNet(architecture, model.state, self.backend.dtype, self.backend.device)
         self.margin = self._network.margin
         # Read here: a thread that starts while another one computes would find 1.
@@ -173,7 +175,26 @@ class Engine:
             # the default of threads born later: give the host its number back.
             torch.set_num_threads(host_threads)
 
-    def electrons(self, tile, fill):
+    def scaling(self, image):
+        """Return how the network wants an image.
+
+        Parameters
+        ----------
+        image : ndarray, (R, C)
+            Electrons, the whole image.
+
+        Returns
+        -------
+        level, divisor : float
+            The network sees ``(image - level) / divisor``.
+        """
+        if not self._standardise:
+            return 0.0, self._scale
+        values = image[np.isfinite(image)].astype(np.float64)
+        np.clip(values, -_LARGEST, _LARGEST, out=values)
+        return float(values.mean()), float(values.std()) or 1.0
+
+    def electrons(self, tile, fill, scaling=None):
         """Make a tile fit for the network, in place.
 
         Parameters
@@ -182,6 +203,8 @@ class Engine:
             Electrons.
         fill : float
             Stands in for what is not finite.
+        scaling : tuple of float, optional
+            From `scaling`; by default the model's scale alone.
 
         Returns
         -------
@@ -193,8 +216,11 @@ class Engine:
         if bad is not None:
             tile[bad] = fill
         np.clip(tile, -_LARGEST, _LARGEST, out=tile)
-        if self._scale != 1:
-            tile /= self._scale
+        level, divisor = scaling or (0.0, self._scale)
+        if level != 0:
+            tile -= level
+        if divisor != 1:
+            tile /= divisor
         return bad
 
     def forward(self, channels):

@@ -42,7 +42,9 @@ class Inpainter:
     ----------
     name : str
     sha256 : str
-        Of the weights; empty for ``medmask``.
+        Identity of the model; empty for ``medmask``.
+    hashes : tuple of str
+        What headers call its weights, as `models.ModelInfo.hashes`; one empty text for ``medmask``.
 
     Raises
     ------
@@ -53,11 +55,12 @@ class Inpainter:
     """
 
     def __init__(self, model=models.INPAINT, *, precision="auto", device="auto", tile=None, threads=None):
-        self.name, self.sha256, self._engine = models.MEDMASK, "", None
+        self.name, self.sha256, self.hashes, self._engine = models.MEDMASK, "", ("",), None
         if isinstance(model, str) and model == models.MEDMASK:
             return
         loaded = models.load(model, "inpaint")
-        self.name, self.sha256, self._scale = loaded.info.name, loaded.info.sha256, loaded.info.scale
+        self.name, self.sha256, self.hashes = loaded.info.name, loaded.info.sha256, loaded.info.hashes
+        self._scale = loaded.info.scale
         if loaded.info.kind != "inpaint":
             raise ModelError(
                 f"Model {self.name} finds cosmic rays; it does not fill pixels: give an inpainting model "

@@ -13,6 +13,9 @@
 * the first convolution stays in float32 whatever the precision of the rest,
   because electron counts span five decades.
 
+The network of ``WFC3-UVIS`` has no batch normalisation, but weights that were trained as
+direction and length ("weight normalisation"): `without_weight_norm` multiplies them out.
+
 Source of the architecture: Zhang & Bloom 2020, section 2; Kwon, Zhang & Bloom
 2021. ``docs/performance`` holds what each of these gains.
 """
@@ -23,7 +26,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["Architecture", "FoldedUNet", "UNet"]
+__all__ = ["Architecture", "FoldedUNet", "UNet", "without_weight_norm"]
 
 # The published networks use a small momentum, since batches differ much in sky.
 BATCHNORM_MOMENTUM = 0.005
@@ -43,12 +46,15 @@ class Architecture:
         1 for a mask network (image), 2 for an inpainting network (image, mask).
     sigmoid : bool
         Whether the output is a probability.
+    norm : bool
+        Whether convolutions are followed by batch normalisation.
     """
 
     levels: int = 2
     hidden: int = 32
     in_channels: int = 1
     sigmoid: bool = True
+    norm: bool = True
 
     @property
     def stride(self):
@@ -57,15 +63,14 @@ class Architecture:
 
 
 class _DoubleConv(nn.Module):
-    def __init__(self, into, out):
+    def __init__(self, into, out, norm):
         super().__init__()
         layers = []
         for first in (into, out):
-            layers += [
-                nn.Conv2d(first, out, 3, padding=1),
-                nn.BatchNorm2d(out, momentum=BATCHNORM_MOMENTUM),
-                nn.ReLU(inplace=True),
-            ]
+            layers.append(nn.Conv2d(first, out, 3, padding=1))
+            if norm:
+                layers.append(nn.BatchNorm2d(out, momentum=BATCHNORM_MOMENTUM))
+            layers.append(nn.ReLU(inplace=True))
         self.conv = nn.Sequential(*layers)
 
     def forward(self, x):
@@ -85,10 +90,10 @@ class _Wrapped(nn.Module):
 
 
 class _Up(nn.Module):
-    def __init__(self, into, out):
+    def __init__(self, into, out, norm):
         super().__init__()
         self.up = nn.ConvTranspose2d(into, out, 2, stride=2)
-        self.conv = _DoubleConv(into, out)
+        self.conv = _DoubleConv(into, out, norm)
 
     def forward(self, coarse, skip):
         return self.conv(torch.cat([skip, self.up(coarse)], dim=1))
@@ -108,24 +113,24 @@ class UNet(nn.Module):
 
     Notes
     -----
-    Input is ``(batch, in_channels, rows, columns)`` float32, in electrons divided
-    by the model's scale; rows and columns are multiples of `Architecture.stride`.
+    Input is ``(batch, in_channels, rows, columns)`` float32, in electrons scaled as
+    the model wants them; rows and columns are multiples of `Architecture.stride`.
     The output has one channel.
     """
 
     def __init__(self, architecture):
         super().__init__()
         self.architecture = architecture
-        hidden = architecture.hidden
-        self.inc = _Wrapped("conv", _DoubleConv(architecture.in_channels, hidden))
+        hidden, norm = architecture.hidden, architecture.norm
+        self.inc = _Wrapped("conv", _DoubleConv(architecture.in_channels, hidden, norm))
         self.decoders = _decoder_names(architecture.levels)
         for level in range(1, architecture.levels):
             channels = hidden * 2**level
-            block = nn.Sequential(nn.MaxPool2d(2), _DoubleConv(channels // 2, channels))
+            block = nn.Sequential(nn.MaxPool2d(2), _DoubleConv(channels // 2, channels, norm))
             self.add_module(f"down{level}", _Wrapped("mpconv", block))
         for name, level in zip(self.decoders, range(architecture.levels - 1, 0, -1), strict=True):
             channels = hidden * 2**level
-            self.add_module(name, _Up(channels, channels // 2))
+            self.add_module(name, _Up(channels, channels // 2, norm))
         self.outc = _Wrapped("conv", nn.Conv2d(hidden, 1, 1))
 
     def forward(self, x):
@@ -140,6 +145,31 @@ class UNet(nn.Module):
         return torch.sigmoid(x) if self.architecture.sigmoid else x
 
 
+def without_weight_norm(state):
+    """Return a state dictionary with plain weights where it has their direction and length.
+
+    Parameters
+    ----------
+    state : dict of str to torch.Tensor
+        With ``weight_v`` and ``weight_g`` for ``weight`` where PyTorch's ``weight_norm`` trained it.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+    """
+    plain = dict(state)
+    for key, direction in state.items():
+        name = key.removesuffix("_v")
+        length = state.get(f"{name}_g")
+        if not key.endswith(".weight_v") or length is None:
+            continue
+        if length.shape == (*direction.shape[:1], *(1 for _ in direction.shape[1:])):
+            # What torch.nn.utils.weight_norm calls, so that the weights are deepCR's to the last bit.
+            plain[name] = torch._weight_norm(direction, length, 0)
+            del plain[key], plain[f"{name}_g"]
+    return plain
+
+
 def _fold_batchnorm(state, convolution, norm):
     """Weight and bias of a convolution followed by its batch normalisation."""
     gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + nn.BatchNorm2d(1).eps)
@@ -148,8 +178,11 @@ def _fold_batchnorm(state, convolution, norm):
     return weight, bias
 
 
-def _fold_pair(state, prefix):
-    return [_fold_batchnorm(state, f"{prefix}.{i}", f"{prefix}.{i + 1}") for i in (0, 3)]
+def _fold_pair(state, prefix, norm):
+    """Weight and bias of the two convolutions of a block."""
+    if norm:
+        return [_fold_batchnorm(state, f"{prefix}.{i}", f"{prefix}.{i + 1}") for i in (0, 3)]
+    return [(state[f"{prefix}.{i}.weight"], state[f"{prefix}.{i}.bias"]) for i in (0, 2)]
 
 
 def _merge_upsampling(up_weight, up_bias, weight):
@@ -203,10 +236,12 @@ class FoldedUNet:
         self.architecture = architecture
         self.dtype = dtype
         self.device = torch.device(device)
-        self._encoder = [_fold_pair(state, "inc.conv.conv")]
+        norm = architecture.norm
+        self._encoder = [_fold_pair(state, "inc.conv.conv", norm)]
         for level in range(1, architecture.levels):
-            self._encoder.append(_fold_pair(state, f"down{level}.mpconv.1.conv"))
-        self._decoder = [self._decoder_block(state, name) for name in _decoder_names(architecture.levels)]
+            self._encoder.append(_fold_pair(state, f"down{level}.mpconv.1.conv", norm))
+        names = _decoder_names(architecture.levels)
+        self._decoder = [self._decoder_block(state, name, norm) for name in names]
         self._out = [(state["outc.conv.weight"], state["outc.conv.bias"])]
         self._move_to(self.device)
         self._trim = 0
@@ -216,8 +251,8 @@ class FoldedUNet:
         self._trim = self.margin - lost
 
     @staticmethod
-    def _decoder_block(state, name):
-        (weight, bias), second = _fold_pair(state, f"{name}.conv.conv")
+    def _decoder_block(state, name, norm):
+        (weight, bias), second = _fold_pair(state, f"{name}.conv.conv", norm)
         skip = weight.shape[1] // 2
         up_weight, up_bias = state[f"{name}.up.weight"], state[f"{name}.up.bias"]
         kernel, shift = _merge_upsampling(up_weight, up_bias, weight[:, skip:])

@@ -1,19 +1,21 @@
-"""Files of weights: PyTorch's, as published, and safetensors with a description, as trained here.
+"""Files of weights: PyTorch's, as deepCR has them, and safetensors with a description, as trained here.
 
 A safetensors file holds tensors and strings only, so nothing in it can run. One of the
 strings is the JSON text of what the weights are: architecture, input scale, filter,
-threshold, and how they were made.
+threshold, and how they were made or where they come from.
 """
 
+import hashlib
 import io
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from ..errors import ModelError
 
-__all__ = ["Description", "parse", "write"]
+__all__ = ["Description", "fingerprint", "identity", "parse", "write"]
 
 _KEY = "acs_deepcr_step"
 _FORMAT = 1
@@ -37,8 +39,12 @@ class Description:
     threshold : float
         Recommended probability threshold.
     about : dict
-        How the weights were made: ``recipe``, ``data``, ``figures``, ``versions``; of
-        plain types.
+        How the weights were made: ``recipe``, ``data``, ``figures``, ``versions``; of published
+        ones, where they come from: ``package``, ``version``, ``file``, ``sha256``, ``licence``,
+        ``authors``, ``citation``. Of plain types.
+    standardise : bool
+        Whether the mean of the whole image is then subtracted, and its standard deviation
+        divided by. For mask models only.
     """
 
     kind: str = "mask"
@@ -48,6 +54,7 @@ class Description:
     filter: str = ""
     threshold: float = 0.5
     about: dict = field(default_factory=dict)
+    standardise: bool = False
 
     def faults(self):
         """Return what is wrong with the values, in words."""
@@ -66,11 +73,58 @@ class Description:
             found.append(f"filter is {self.filter!r}, not a name")
         if not isinstance(self.about, Mapping):
             found.append("about is no table of values")
+        if not isinstance(self.standardise, bool):
+            found.append(f"standardise is {self.standardise!r}, neither true nor false")
+        elif self.standardise and self.kind == "inpaint":
+            found.append("standardise is for mask models only")
         return found
 
 
 def _is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def fingerprint(state):
+    """Return the SHA-256 of weights: of their names, shapes and values as float32.
+
+    Parameters
+    ----------
+    state : dict of str to torch.Tensor
+
+    Returns
+    -------
+    str
+        64 hex digits; the same for any order of the tensors, and any file they are in.
+    """
+    import torch
+
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        value = state[name].detach().cpu().float().contiguous()
+        digest.update(f"{name} float32 {tuple(value.shape)}\n".encode())
+        raw = value.reshape(-1, 1).view(torch.uint8)  # the bytes of one number in a row
+        digest.update((raw if sys.byteorder == "little" else raw.flip(1).contiguous()).numpy())
+    return digest.hexdigest()
+
+
+def identity(fingerprint, scale, standardise):
+    """Return what identifies a model: the same weights tell another thing of an input scaled otherwise.
+
+    Parameters
+    ----------
+    fingerprint : str
+        From `fingerprint`.
+    scale : float
+    standardise : bool
+        As in `Description`.
+
+    Returns
+    -------
+    str
+        64 hex digits.
+    """
+    text = f"{fingerprint} scale {float(scale)!r} standardise {bool(standardise)}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write(path, state, description):
@@ -192,6 +246,18 @@ def _pytorch(path, content):
             f"{path} is not a file of PyTorch weights that can be loaded safely: "
             "save a state dictionary with torch.save(network.state_dict(), path)."
         ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+    if not isinstance(state, Mapping) or not all(map(_is_plain_tensor, state.values())):
         raise ModelError(f"{path} does not hold a state dictionary: save network.state_dict().")
     return {str(key).removeprefix("module."): value for key, value in state.items()}
+
+
+def _is_plain_tensor(value):
+    """Whether a value is a dense tensor of real numbers."""
+    import torch
+
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not (value.is_quantized or value.is_complex())
+    )

@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import flag, snapshot
+from helpers import cards_of, flag, snapshot
 
 import acs_deepcr_step
 from acs_deepcr_step.errors import ModelError
-from acs_deepcr_step.network.models import published_folder
+from acs_deepcr_step.network import weights_file
+from acs_deepcr_step.network.published import FOLDER
 
-
-def weights():
-    return Path(published_folder()) / "mask" / "ACS-WFC.pth"
+WEIGHTS = FOLDER / "mask" / "ACS-WFC.safetensors"
 
 
 def state():
-    return torch.load(weights(), map_location="cpu", weights_only=True)
+    """The published weights, with the names that PyTorch gives them on several devices."""
+    tensors, _ = weights_file.parse(WEIGHTS, WEIGHTS.read_bytes())
+    return {f"module.{key}": value for key, value in tensors.items()}
 
 
 def test_unknown_model(refused, one):
@@ -66,7 +67,7 @@ def test_weights_of_another_network(refused, one, change, wanted):
 
 
 def test_weights_that_fill_pixels(refused, one):
-    path = weights().parents[1] / "inpaint" / "ACS-WFC-F606W-2-32.pth"
+    path = FOLDER / "inpaint" / "ACS-WFC-F606W-2-32.safetensors"
     refused(ModelError, ["fills pixels", "give a mask model"], one, model=str(path))
 
 
@@ -89,28 +90,35 @@ def test_code_in_a_weights_file_does_not_run(refused, one, save):
     assert not Path("it_ran").exists()
 
 
-def test_published_file_that_was_tampered_with(one, here):
-    folder = here / "site" / "learned_models" / "mask"
-    shutil.copytree(weights().parent, folder)
-    (folder.parent / "__init__.py").touch()
-    content = bytearray((folder / "ACS-WFC.pth").read_bytes())
+def _wrong_value(path):
+    content = bytearray(path.read_bytes())
     content[-500] ^= 1
-    (folder / "ACS-WFC.pth").write_bytes(content)
+    path.write_bytes(content)
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+@pytest.mark.parametrize("harm", [_wrong_value, _cut, Path.unlink])
+def test_packaged_file_that_was_harmed(one, here, harm):
+    folder = here / "weights"
+    shutil.copytree(FOLDER, folder)
+    harm(folder / "mask" / "ACS-WFC.safetensors")
     before = snapshot(here)
-    code = f"import acs_deepcr_step as s; s.run({one.name!r}, runfile='')"
-    roots = [str(here / "site"), str(Path(acs_deepcr_step.__file__).parents[1])]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(roots), "PYTHONDONTWRITEBYTECODE": "1"}
+    code = (
+        "import pathlib\nimport acs_deepcr_step as step\nfrom acs_deepcr_step.network import models\n"
+        f"models.FOLDER = pathlib.Path({str(folder)!r})\nstep.run({one.name!r}, runfile='')"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(acs_deepcr_step.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert done.returncode == 1 and snapshot(here) == before
     last = done.stderr.strip().splitlines()[-1]
-    assert (
-        "ModelError" in last
-        and str(folder / "ACS-WFC.pth") in last
-        and "SHA-256" in last
-        and "reinstall" in last
-    )
+    assert "ModelError" in last and "reinstall acs_deepcr_step" in last
+    assert str(folder / "mask" / "ACS-WFC.safetensors") in last
 
 
-def test_copy_of_published_weights_is_known_by_its_hash(one):
-    shutil.copy(weights(), "my.pth")
+def test_copy_of_published_weights_is_known_by_its_tensors(one):
+    torch.save(state(), "my.pth")
     assert flag(one, model="my.pth")["n_flagged"][0] > 1000
+    assert cards_of(one)["DCRMODEL"] == "ACS-WFC"

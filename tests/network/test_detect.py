@@ -8,7 +8,7 @@ import torch
 
 from acs_deepcr_step import detect, simulate
 from acs_deepcr_step.errors import ExposureError, ModelError, ParameterError
-from acs_deepcr_step.network.models import published_folder
+from acs_deepcr_step.network.published import FOLDER
 
 SMALL = "ACS-WFC-F606W-2-4"  # the quickest network
 
@@ -45,7 +45,7 @@ def test_any_size_gives_the_same_tiled_and_untiled(chip):
 
 def test_the_masks_are_those_of_deepcr(chip, reference, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    from deepCR import deepCR
+    deepCR = pytest.importorskip("deepCR").deepCR
 
     image = chip.sci[:256, :256]
     theirs = deepCR(mask="ACS-WFC", device="CPU").clean(image, segment=False, binary=False)
@@ -108,7 +108,7 @@ def test_a_device_that_is_not_there_is_refused(chip):
 
 def test_an_inpainting_model_finds_no_cosmic_rays():
     with pytest.raises(ModelError, match="mask model"):
-        detect.Detector(published_folder() / "inpaint" / "ACS-WFC-F606W-2-32.pth")
+        detect.Detector(FOLDER / "inpaint" / "ACS-WFC-F606W-2-32.safetensors")
 
 
 def test_the_hosts_thread_settings_are_as_before(chip):

@@ -8,13 +8,15 @@ import torch
 
 from acs_deepcr_step import models
 from acs_deepcr_step.errors import ModelError
-from acs_deepcr_step.network.models import published_folder
 
 
 def test_the_published_mask_models_are_offered():
     assert models.names() == [
         "ACS-WFC", "ACS-WFC-F435W", "ACS-WFC-F606W", "ACS-WFC-F814W", "ACS-WFC-F606W-2-4",
+        "WFC3-UVIS",
     ]  # fmt: skip
+    assert models.names(detector="WFC3/UVIS") == ["WFC3-UVIS"]
+    assert models.names(detector="ACS/WFC") == models.names()[:-1]
 
 
 def test_the_published_inpainting_models_are_offered():
@@ -82,13 +84,6 @@ def test_weights_of_ones_own_are_found_by_their_path(tmp_path):
     assert (model.info.levels, model.info.hidden, model.info.scale) == (2, 4, 1.0)
 
 
-def test_a_published_file_under_another_name_is_recognised(tmp_path):
-    published = published_folder() / models.info("ACS-WFC-F606W-2-4").file
-    copy = tmp_path / "mine.pth"
-    copy.write_bytes(published.read_bytes())
-    assert models.load(copy).info.name == "ACS-WFC-F606W-2-4"
-
-
 def test_weights_with_values_that_are_not_finite_are_refused(tmp_path):
     state = {key: value.clone() for key, value in models.load("ACS-WFC-F606W-2-4").state.items()}
     state["outc.conv.weight"][0] = float("nan")
@@ -117,27 +112,20 @@ def test_weights_that_would_run_code_are_refused_and_run_none(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_altered_published_weights_are_refused(tmp_path):
-    folder = tmp_path / "learned_models" / "mask"
-    folder.mkdir(parents=True)
-    (tmp_path / "learned_models" / "__init__.py").write_text("raise SystemExit('code of deepCR was run')")
-    content = bytearray((published_folder() / "mask/ACS-WFC.pth").read_bytes())
-    content[5000] ^= 1
-    (folder / "ACS-WFC.pth").write_bytes(content)
+def test_names_and_facts_are_told_without_pytorch():
     code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from acs_deepcr_step import errors, models\n"
-        "try: models.load('ACS-WFC')\n"
-        "except errors.ModelError as error: print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "SHA-256 differs" in done.stdout
-
-
-def test_none_of_deepcrs_code_is_run():
-    code = (
-        "import sys\nfrom acs_deepcr_step import models\nmodels.load('ACS-WFC')\n"
-        "print([name for name in sys.modules if name.startswith(('deepCR', 'learned_models'))])"
+        "import sys, acs_deepcr_step.models as models\n"
+        "[models.info(name, kind) for kind in models.KINDS for name in models.names(kind)]\n"
+        "print([name for name in sys.modules if name.startswith(('torch', 'safetensors'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_deepcr_is_not_needed():
+    code = (
+        "import sys\nsys.modules.update({'deepCR': None, 'learned_models': None})\n"
+        "from acs_deepcr_step import models\n"
+        "[models.load(name, kind) for kind in models.KINDS for name in models.names(kind)]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -28,11 +28,11 @@ def image(side, channels=1, seed=1):
 @pytest.mark.parametrize("name", models.names())
 def test_the_folded_network_is_the_published_one(name):
     model = models.load(name)
-    architecture = Architecture(model.info.levels, model.info.hidden)
+    architecture = Architecture(model.info.levels, model.info.hidden, norm=model.info.norm)
     network = UNet(architecture).eval()
     network.load_state_dict(model.state)
     folded = FoldedUNet(architecture, model.state)
-    x = image(96) / model.info.scale
+    x = (image(96) - 100) / 30 if model.info.standardise else image(96) / model.info.scale
     with torch.no_grad():
         expected = network(x)[..., 16:-16, 16:-16]
         result = folded(x)
@@ -41,7 +41,8 @@ def test_the_folded_network_is_the_published_one(name):
 
 
 @pytest.mark.parametrize(
-    "architecture", [Architecture(2, 4), Architecture(3, 3, 2, False), Architecture(4, 2)]
+    "architecture",
+    [Architecture(2, 4), Architecture(3, 3, 2, False), Architecture(4, 2), Architecture(3, 4, norm=False)],
 )
 def test_any_depth_folds_to_the_same_function(architecture):
     network = random_network(architecture)
