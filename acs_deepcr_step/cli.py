@@ -246,13 +246,16 @@ def _pars(arguments):
 def _models(_arguments):
     from .network import models
 
-    heading = ("name", "kind", "filter", "network", "scale", "threshold", "sha256", "also called", "citation")
+    heading = (
+        "name", "kind", "trained on", "network", "scale", "threshold", "dcrhash", "also called", "citation",
+    )  # fmt: skip
     rows = [heading]
     for info in (models.info(name, kind) for kind in models.KINDS for name in models.names(kind)):
-        network, hash16 = f"{info.levels}-{info.hidden}", info.sha256[:16]
-        also, trained = ", ".join(info.aliases) or "-", info.filter or "all"
-        numbers = (f"{info.scale:g}", f"{info.threshold:g}" if info.kind == "mask" else "-")
-        rows.append((info.name, info.kind, trained, network, *numbers, hash16, also, info.citation))
+        network, digits = f"{info.levels}-{info.hidden}", info.hashes[0]
+        also, trained = ", ".join(info.aliases) or "-", f"{info.detector} {info.filter}".strip()
+        scale = "(x - mean) / std" if info.standardise else f"{info.scale:g}"
+        numbers = (scale, f"{info.threshold:g}" if info.kind == "mask" else "-")
+        rows.append((info.name, info.kind, trained, network, *numbers, digits, also, info.citation))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

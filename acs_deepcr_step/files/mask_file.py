@@ -64,18 +64,22 @@ class MadeBy:
     model : str
         Name of the model.
     model_hash : str
-        SHA-256 of its weights, first 16 digits.
+        SHA-256 of its weights, first 16 digits (`network.models.ModelInfo.hashes`).
     precision : str
         Of the network.
+    also : tuple of str
+        What else mask files call the same weights; not written.
     """
 
     model: str
     model_hash: str
     precision: str
+    also: tuple[str, ...] = field(default=(), compare=False)
 
     def same_network(self, other):
         """Return whether the weights and the precision are the same, whatever the model is called."""
-        return (self.model_hash, self.precision) == (other.model_hash, other.precision)
+        hashes = {self.model_hash, *self.also} & {other.model_hash, *other.also}
+        return bool(hashes) and self.precision == other.precision
 
 
 @dataclass(frozen=True)

@@ -83,9 +83,9 @@ class Network:
     @property
     def made_by(self):
         """What probabilities are made by, as a mask file says it."""
-        return mask_file.MadeBy(
-            self.detector.model.info.name, self.detector.model.info.sha256[:16], self.detector.precision
-        )
+        info = self.detector.model.info
+        digits, *also = info.hashes
+        return mask_file.MadeBy(info.name, digits, self.detector.precision, tuple(also))
 
     def reused(self, chip):
         """Return the scaled probabilities of a chip that are there already, or None."""

@@ -38,7 +38,10 @@ def is_current(task, run):
     bool
     """
     wanted = _of_task(task)
-    return clean_file.is_current(task.clean_path, clean_file.Filling(wanted.name, wanted.sha256[:16], run))
+    return any(
+        clean_file.is_current(task.clean_path, clean_file.Filling(wanted.name, digits, run))
+        for digits in wanted.hashes
+    )
 
 
 def write(task, exposure, mask, edits, stage, notes):
@@ -63,7 +66,7 @@ def write(task, exposure, mask, edits, stage, notes):
     """
     model = _of_task(task)
     chips = tuple(_filled(exposure, chip, mask, model, stage) for chip in exposure.chips)
-    filling = clean_file.Filling(model.name, model.sha256[:16], mask.run, chips)
+    filling = clean_file.Filling(model.name, model.hashes[0], mask.run, chips)
     clean_file.write(task.clean_path, exposure, edits, filling, notes)
 
 

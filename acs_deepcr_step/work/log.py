@@ -161,7 +161,7 @@ def begin(log, what, parameters, tasks, notes):
 def _begin_run(log, parameters, tasks):
     for model in sorted({task.model for task in tasks}):
         info = models.load(model).info
-        log.info(f"model {info.name}: {info.file}, SHA-256 {info.sha256}")
+        log.info(f"model {info.name}: {info.file}, SHA-256 {info.sha256}, in headers {info.hashes[0]}")
     if parameters.clean_file:
         filler = filling.inpainter(parameters.inpaint, parameters.precision, "cpu", 0)
         log.info(f"inpainting model {filler.name}" + (f", SHA-256 {filler.sha256}" if filler.sha256 else ""))

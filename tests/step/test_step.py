@@ -115,7 +115,7 @@ def test_provenance(one):
     assert (header["DEEPCR"], header["DCRMODEL"], header["DCRHASH"]) == (
         "COMPLETE",
         info.name,
-        info.sha256[:16],
+        info.hashes[0],
     )
     assert (header["DCRTHRSH"], header["DCRGROW"], header["DCRBIT"]) == (0.25, 1, 16384)
     assert (header["DCRVERS"], header["DCRMASK"], header["DCRNEXP"]) == (acs_deepcr_step.__version__, name, 1)
