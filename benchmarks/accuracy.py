@@ -63,7 +63,7 @@ def samples(shape, count):
 
 def models_for(band):
     """Return the names of the models that an observer may choose for a filter."""
-    return [name for name in models.names() if models.info(name).filter in ("", band)]
+    return [name for name in models.names(detector="ACS/WFC") if models.info(name).filter in ("", band)]
 
 
 def figures(sample, name, precision):

@@ -42,10 +42,13 @@ class Models(SphinxDirective):
             info = models.info(name)
             also = ", ".join(f"`{alias}`" for alias in info.aliases) or "-"
             rows.append(
-                (f"`{info.name}`", info.filter or "all", f"{info.levels}-{info.hidden}", f"{info.scale:g}",
-                 f"{info.threshold:g}", also, f"`{info.sha256[:16]}`")
+                (f"`{info.name}`", info.detector, info.filter or "all", f"{info.levels}-{info.hidden}",
+                 "(x - mean) / std" if info.standardise else f"{info.scale:g}",
+                 f"{info.threshold:g}", also, f"`{info.hashes[0]}`")
             )  # fmt: skip
-        heading = ("name", "filter", "network", "scale", "threshold", "also called", "SHA-256 begins")
+        heading = (
+            "name", "trained on", "filter", "network", "scale", "threshold", "also called", "`DCRHASH`",
+        )  # fmt: skip
         return self.parse_text_to_nodes("\n".join(_table(heading, rows)))
 
 
