@@ -267,4 +267,4 @@ def _training_filter(mask):
         info = models.info(mask.made_by.model)
     except ModelError:
         return ""
-    return info.filter if info.sha256.startswith(mask.made_by.model_hash) else ""
+    return info.filter if info.is_hash(mask.made_by.model_hash) else ""

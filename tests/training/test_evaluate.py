@@ -1,14 +1,13 @@
 """What is scored by ``acs-deepcr evaluate``, and the options of how truth is made."""
 
-import importlib.util
 import shutil
-from pathlib import Path
 
 import pytest
 
 from acs_deepcr_step import models, simulate
 from acs_deepcr_step.cli import main
 from acs_deepcr_step.errors import ParameterError
+from acs_deepcr_step.network.published import FOLDER
 from acs_deepcr_step.training.evaluation import visit as visits
 
 
@@ -24,10 +23,9 @@ def test_every_model_fit_for_the_filter_is_scored_and_weights_given_by_path(tmp_
         "ACS-WFC", "ACS-WFC-F606W", "ACS-WFC-F606W-2-4",
     ]  # fmt: skip
     assert [scorer.name for scorer in visits.choose_scorers("F555W", lacosmic=False)] == ["ACS-WFC"]
-    [weights] = importlib.util.find_spec("learned_models").submodule_search_locations
-    mine = shutil.copy(Path(weights, models.info("ACS-WFC").file), tmp_path / "mine.pth")
+    mine = shutil.copy(FOLDER / models.info("ACS-WFC").file, tmp_path / "mine.safetensors")
     own, *lacosmic = visits.choose_scorers("F555W", [mine])
-    assert own.name == "mine.pth" and {scorer.name for scorer in lacosmic} == {"LACosmic"}
+    assert own.name == "mine.safetensors" and {scorer.name for scorer in lacosmic} == {"LACosmic"}
 
 
 def test_models_of_another_filter_and_doubles_are_refused():

@@ -121,7 +121,7 @@ def published(filters=None, **detector_options):
     -------
     list of Scorer
     """
-    by_filter = {models.info(name).filter: name for name in reversed(models.names())}
+    by_filter = {models.info(name).filter: name for name in reversed(models.names(detector="ACS/WFC"))}
     by_filter.pop("")
     chosen = (
         sorted(by_filter)

@@ -68,7 +68,8 @@ def choose_scorers(filter, names=None, lacosmic=True, **detector_options):
     ParameterError
         If a model is for another filter, or two have the same name.
     """
-    names = names or [name for name in models.names() if models.info(name).filter in ("", filter)]
+    trained = models.names(detector="ACS/WFC")
+    names = names or [name for name in trained if models.info(name).filter in ("", filter)]
     scorers = []
     for name in names:
         path = Path(name).expanduser()
