@@ -67,18 +67,18 @@ class MadeBy:
         SHA-256 of its weights, first 16 digits (`network.models.ModelInfo.hashes`).
     precision : str
         Of the network.
-    also : tuple of str
+    other_hashes : tuple of str
         What else mask files call the same weights; not written.
     """
 
     model: str
     model_hash: str
     precision: str
-    also: tuple[str, ...] = field(default=(), compare=False)
+    other_hashes: tuple[str, ...] = field(default=(), compare=False)
 
     def same_network(self, other):
         """Return whether the weights and the precision are the same, whatever the model is called."""
-        hashes = {self.model_hash, *self.also} & {other.model_hash, *other.also}
+        hashes = {self.model_hash, *self.other_hashes} & {other.model_hash, *other.other_hashes}
         return bool(hashes) and self.precision == other.precision
 
 

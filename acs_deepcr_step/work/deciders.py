@@ -84,8 +84,8 @@ class Network:
     def made_by(self):
         """What probabilities are made by, as a mask file says it."""
         info = self.detector.model.info
-        digits, *also = info.hashes
-        return mask_file.MadeBy(info.name, digits, self.detector.precision, tuple(also))
+        written, *others = info.hashes
+        return mask_file.MadeBy(info.name, written, self.detector.precision, tuple(others))
 
     def reused(self, chip):
         """Return the scaled probabilities of a chip that are there already, or None."""
