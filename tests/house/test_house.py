@@ -49,6 +49,10 @@ def imported(name):
     """The modules of ours that a module imports, those inside functions too."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            dotted = [alias.name.split(".") for alias in node.names]
+            found |= {_module(parts[1:]) for parts in dotted if parts[0] == PACKAGE.name and parts[1:]}
+            continue
         if isinstance(node, ast.ImportFrom) and node.level:
             base = name.split(".")[: -node.level] + (node.module.split(".") if node.module else [])
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name:
@@ -81,6 +85,20 @@ def test_imports_go_down(name):
     if name != "__init__":
         same = {one for one in others if PLACE[top(one)] == PLACE[top(name)] == 0}
         assert {one for one in others - same if PLACE[top(one)] <= PLACE[top(name)]} == set()
+
+
+# The same of the folders of training; `roc` and the folder's own face gather names.
+TRAINING_ORDER = (
+    "commands", "reproduce", "simulated", "fit", "evaluation", "truth", "patches", "archive", "samples",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("training.")])
+def test_imports_within_training_go_down(name):
+    folder = name.split(".")[1]
+    others = {one.split(".")[1] for one in imported(name) if top(one) == "training"} - {folder}
+    if folder not in ("__init__", "roc"):
+        assert {one for one in others if TRAINING_ORDER.index(one) <= TRAINING_ORDER.index(folder)} == set()
 
 
 def test_imports_make_no_circle():
