@@ -187,7 +187,7 @@ def write(path, mask, notes=None, check=None):
     header["HISTORY"] = f"PROB: {SCALE} times the probability"
     hdus = fits.HDUList([primary])
     for chip in mask.chips:
-        for name, data in (("FLAGS", chip.reasons), ("PROB", chip.scaled_probability)):
+        for name, data in (("FLAGS", chip.reasons.astype(np.int16)), ("PROB", chip.scaled_probability)):
             tile = (min(64, data.shape[0]), data.shape[1])
             hdu = fits.CompImageHDU(data, name=name, compression_type="RICE_1", tile_shape=tile)
             hdu.ver = chip.extver
@@ -259,7 +259,7 @@ def _chips(hdus):
             if scaled.dtype.kind != "i" or scaled.dtype.itemsize != 2:
                 raise ValueError("PROB does not hold 16-bit integers")
             # Mask files of version 0.1 had FLAGS of 8 bits.
-            if scaled.shape != hdu.data.shape or hdu.data.dtype not in (np.uint8, np.uint16):
+            if scaled.shape != hdu.data.shape or hdu.data.dtype not in (np.uint8, np.int16):
                 raise ValueError("FLAGS and PROB do not fit")
             flags, keys = hdu.data.astype(reasons.DTYPE), hdu.header
             chips.append(ChipMask(hdu.ver, int(keys["CCDCHIP"]), str(keys["SCIHASH"]), flags, scaled))
