@@ -14,6 +14,7 @@ import numpy as np
 from .. import __version__
 from ..arrays import reasons
 from ..arrays.dq import CR_ASTRODRIZZLE, CR_BITS
+from ..config.decision import Decision
 from ..errors import ExposureError
 from . import fitsbytes, mask_file
 from .exposure import read_bytes
@@ -26,7 +27,7 @@ __all__ = [
 NO_MASK = "NONE"
 _COUNT = "DCRNPIX"
 _KEYWORDS = (
-    "DEEPCR", "DCRMODEL", "DCRHASH", "DCRTHRSH", "DCRGROW", "DCRBIT",
+    "DEEPCR", "DCRMODEL", "DCRHASH", *Decision().to_cards(),
     "DCRVERS", "DCRDATE", "DCRMASK", "DCRNEXP", "DCRRUN",
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ from acs_deepcr_step.errors import ParameterError, RunError
 from acs_deepcr_step.files import mask_file
 from acs_deepcr_step.files.inspection import inspect
 
-OUR_CARDS = "DEEPCR DCRMODEL DCRHASH DCRTHRSH DCRGROW DCRBIT DCRVERS DCRDATE DCRMASK DCRNEXP".split()
+OUR_CARDS = "DEEPCR DCRMODEL DCRHASH DCRTHRSH DCRGROW DCRPSAT DCRBIT DCRVERS DCRDATE DCRMASK DCRNEXP".split()
 
 
 def test_cosmic_rays_are_flagged(pair, truth_of):
