@@ -4,6 +4,7 @@ import numpy as np
 
 from .arrays import background, reasons
 from .arrays import dq as bits
+from .arrays.morphology import require_growth
 from .arrays.probabilities import to_scaled
 from .config.decision import Decision
 from .errors import ParameterError
@@ -74,7 +75,8 @@ def clean(
             raise ParameterError(
                 f"dq must hold integers in the image's shape {image.shape}, not {dq.dtype} in {dq.shape}."
             )
-    detect.mask(np.zeros((1, 1)), threshold, grow)  # refuses what is not allowed before the work begins
+    detect.require_threshold(threshold)
+    require_growth(grow)
     scaled_probability = to_scaled(detector.probability(image))
     saturated = bits.is_saturated(image, ACS_WFC.full_well, dq)
     chip = ChipImage(image, scaled_probability, saturated, background.measure(image), ACS_WFC.full_rows)

@@ -27,8 +27,8 @@ class Instrument:
     pixel_microns : float
         Side of a pixel; nan where it is not known.
     full_rows : int
-        Rows of a chip that is read out whole. Fewer are a subarray, beyond whose edge a star may
-        lie whose charge bleeds into it.
+        Rows of a chip that is read out whole; as of ACS/WFC where that is not known. Fewer are a
+        subarray, beyond whose edge a star may lie whose charge bleeds into it.
     full_well : float
         Electrons, sky included, above which a pixel counts as saturated whatever its DQ says:
         the limit beside which the training left pixels out (paper, section 2).

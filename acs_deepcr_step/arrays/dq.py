@@ -28,7 +28,7 @@ USER = 16384  # free for users; acstools marks satellite trails with it
 
 SATURATED = FULL_WELL | A_TO_D
 
-# Pixels that do not tell how bright the sky is where they look.
+# Pixels that carry no information on the sky.
 NO_IMAGE = LOST | FILL | BAD | APERTURE | BIAS
 
 # The bits this step may write. AstroDrizzle treats every other bit as a

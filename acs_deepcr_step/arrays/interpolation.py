@@ -57,7 +57,7 @@ def filled(image, unusable):
     ----------
     image : ndarray, (R, C), float32
     unusable : ndarray, (R, C), bool
-        Where none of the eight around can be used either, 0 stands.
+        Where none of the eight around can be used either, 0 is written.
     """
     index = np.flatnonzero(unusable)
     values, fine = image.reshape(-1), ~unusable.reshape(-1)

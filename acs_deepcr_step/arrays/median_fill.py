@@ -8,7 +8,7 @@ __all__ = ["fill", "wide"]
 
 # Half the side of the windows, the next one where a window has no good pixel.
 _REACHES = (2, 4, 8, 16)
-_CHUNK = 4_000_000  # values in hand at a time
+_CHUNK = 4_000_000  # values processed at a time
 
 
 def fill(image, unknown, where):

@@ -5,7 +5,7 @@ from scipy import ndimage, sparse
 
 from ..errors import ParameterError
 
-__all__ = ["EIGHT", "connected_to", "count_groups", "dilate", "label_groups"]
+__all__ = ["EIGHT", "connected_to", "count_groups", "dilate", "label_groups", "require_growth"]
 
 EIGHT = np.ones((3, 3), bool)  # pixels that touch, corners included
 
@@ -30,8 +30,7 @@ def dilate(mask, pixels):
     ParameterError
         If `pixels` is not a whole number, 0 or more.
     """
-    if isinstance(pixels, bool) or not float(pixels).is_integer() or pixels < 0:
-        raise ParameterError(f"grow={pixels!r}: give a whole number of pixels, 0 or more.")
+    require_growth(pixels)
     if pixels == 0:
         return mask
     # Shifted copies, first along one axis, then along the other.
@@ -43,6 +42,12 @@ def dilate(mask, pixels):
             grown[:-shift] |= whole[shift:]
         mask = np.swapaxes(grown, 0, axis)
     return mask
+
+
+def require_growth(pixels):
+    """Refuse what is not a whole number of pixels, 0 or more, with a `ParameterError`."""
+    if isinstance(pixels, bool) or not float(pixels).is_integer() or pixels < 0:
+        raise ParameterError(f"grow={pixels!r}: give a whole number of pixels, 0 or more.")
 
 
 def count_groups(mask):

@@ -14,7 +14,7 @@ SCALE = 10_000
 
 
 def to_scaled(probability):
-    """Return probabilities as stored.
+    """Return probabilities as whole ten-thousandths.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def inspect(path, any_detector=False):
         ) from error
     if spans[-1].end > state.size:
         raise ExposureError(
-            f"{path} is truncated ({state.size} bytes where its headers tell of {spans[-1].end}): "
+            f"{path} is truncated ({state.size} bytes where its headers require {spans[-1].end}): "
             "fetch it again from the archive."
         )
     try:
@@ -208,13 +208,13 @@ def _checked(path, state, headers, spans, any_detector):
 
 
 def _check_sizes(chip, spans, faults):
-    """Refuse images whose data are not as large as their shape tells (PCOUNT, GCOUNT)."""
+    """Refuse images whose data are not as large as their shape implies (PCOUNT, GCOUNT)."""
     for name, index, dtype in (("SCI", chip.sci, chip.sci_dtype), ("DQ", chip.dq, chip.dq_dtype)):
         if index is None or dtype is None:
             continue
         size = chip.shape[0] * chip.shape[1] * dtype.itemsize
         if spans[index].end - spans[index].data != size + -size % fitsbytes.BLOCK:
-            faults.append(f"[{name},{chip.extver}] is not as large as its shape tells")
+            faults.append(f"[{name},{chip.extver}] is not as large as its shape implies")
 
 
 def _check_instrument(instrument, any_detector, faults, notes):

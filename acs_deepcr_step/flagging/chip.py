@@ -25,8 +25,8 @@ class ChipImage:
         Saturated pixels, by DQ or by their charge.
     background : Background
     full_rows : int
-        Rows of a chip of this detector that is read out whole; fewer are a subarray. 0 where
-        that is not known: then every array counts as whole.
+        Rows of a chip of this detector that is read out whole; fewer are a subarray. By default
+        every array counts as whole.
     """
 
     image: np.ndarray = field(repr=False)
@@ -42,5 +42,5 @@ class ChipImage:
 
     @cached_property
     def near_saturated(self):
-        """Pixels within the guard of a saturated one, (R, C) bool."""
+        """Pixels within 7x7 of a saturated one (`guard`), (R, C) bool."""
         return guard.near(self.saturated)

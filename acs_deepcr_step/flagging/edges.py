@@ -8,10 +8,10 @@ off; a track mostly has not.
 import numpy as np
 
 from ..arrays.morphology import dilate
+from . import guard
 
 __all__ = ["cut_tracks"]
 
-_SURE = 0.9  # probability that they count for
 _BRIGHT, _STANDS = 8.0, 5.0  # sigma of the background
 _SIDE = 0.1  # of a star's light; a narrow one between two pixels has 0.3 on the weaker side
 _PEAK = 0.5  # of the brighter side at least
@@ -26,7 +26,7 @@ def cut_tracks(chip, threshold):
     chip : chip.ChipImage
         Within the guard of its saturated pixels nothing is found.
     threshold : float
-        Of the probability; nothing is found where more than 0.9 is asked for.
+        Of the probability; nothing is found for one above 0.9.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def cut_tracks(chip, threshold):
     """
     image, background = chip.image, chip.background
     found = np.zeros(image.shape, bool)
-    if threshold > _SURE:
+    if threshold > guard.PROBABILITY:
         return found
     for line, out in zip(_outermost(image), _outermost(found), strict=True):
         light = np.pad(line.astype(np.float32) - np.float32(background.level), 1, constant_values=np.inf)

@@ -128,7 +128,7 @@ def _likely(lone, chip, threshold):
 
 
 def _with_edges(filled, chip):
-    """Add neighbours that stand out of the background: there is no star's light to spare."""
+    """Add neighbours that stand out of the background: no star's light is there to protect."""
     if not filled.any():
         return filled
     near = ndimage.binary_dilation(filled, EIGHT)

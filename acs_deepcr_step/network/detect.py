@@ -8,7 +8,7 @@ from ..errors import ArrayError, ArrayTypeError, ModelError, ParameterError
 from . import models
 from .engine import Engine
 
-__all__ = ["Detector", "mask", "probability", "require_image"]
+__all__ = ["Detector", "mask", "probability", "require_image", "require_threshold"]
 
 
 class Detector:
@@ -186,6 +186,11 @@ def mask(probability, threshold=0.5, grow=0):
     ParameterError
         If the threshold is not in 0..1 or grow is not a whole number, 0 or more.
     """
+    require_threshold(threshold)
+    return dilate(np.asarray(probability) > threshold, grow)
+
+
+def require_threshold(threshold):
+    """Refuse what is not a probability, with a `ParameterError`."""
     if not 0 <= threshold <= 1:  # also refuses nan
         raise ParameterError(f"threshold={threshold!r}: give a probability from 0 to 1.")
-    return dilate(np.asarray(probability) > threshold, grow)

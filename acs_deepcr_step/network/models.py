@@ -60,7 +60,7 @@ def load(name, kind="mask"):
         ``acs-deepcr train`` wrote, or PyTorch weights with the keys of the published
         ones. A `Model` is returned as it is.
     kind : {'mask', 'inpaint'}
-        Of the published model that is meant by a name; what a path holds is told by
+        Of the published model that is meant by a name; what a path holds is read from
         the `ModelInfo.kind` of the result.
 
     Returns
@@ -165,7 +165,7 @@ def _plain(state):
 
 
 def _check_described(path, info, described):
-    """Refuse weights whose metadata tell of another network."""
+    """Refuse weights whose metadata describe another network."""
     for name in ("kind", "levels", "hidden"):
         if getattr(info, name) != getattr(described, name):
             raise ModelError(

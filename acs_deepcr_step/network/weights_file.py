@@ -108,7 +108,7 @@ def fingerprint(state):
 
 
 def identity(fingerprint, scale, standardise):
-    """Return what identifies a model: the same weights tell another thing of an input scaled otherwise.
+    """Return what identifies a model: the same weights with another input scale are another model.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ _KINDS = {
         f"The models were trained on {ACS_WFC} alone. Look at the cut-outs before you rely on the mask.",
     ),
     "alone": _Kind(
-        "Other exposures of the field that could not be asked",
+        "Other exposures of the field that could not be used",
         "Flags were decided without them. Align the exposures (TweakReg), then run the step on all of them "
         "again.",
     ),

@@ -20,7 +20,7 @@ __all__ = ["Decider", "GivenMask", "Network"]
 
 
 class Decider(Protocol):
-    """What `exposure_work.decide` asks for each chip."""
+    """What `exposure_work.decide` calls for each chip."""
 
     def scaled_probability(self, sci):
         """Return 10,000 times the probability of a cosmic ray.

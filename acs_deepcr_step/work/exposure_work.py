@@ -73,8 +73,11 @@ def flag(task, stage=None):
     with locked(task.target, stage.stop.is_set):
         exposure, outcome, known = current_state(task), Outcome([]), known_mask(task)
         network = Network(task, known, stage)
-        if _nothing_to_do(network, exposure, outcome):
+        if task.probe and _probabilities_are_there(network, exposure):
             return outcome
+        if not task.probe and task.parameters.rerun == "skip":
+            if up_to_date.is_up_to_date(task, known, network.made_by, outcome):
+                return outcome
         decided = decide(task, exposure, known, network, outcome)
         mask = mask_file.MaskFile(
             exposure.rootname, exposure.expstart, network.made_by, task.parameters.decision
@@ -83,13 +86,9 @@ def flag(task, stage=None):
         return Outcome([], outcome.warnings) if task.probe else outcome
 
 
-def _nothing_to_do(network, exposure, outcome):
-    """Whether what this task would make is there already."""
+def _probabilities_are_there(network, exposure):
+    """Whether an earlier run left the probabilities that the other exposures' decision needs."""
     task, known = network.task, network.known
-    if not task.probe:
-        return task.parameters.rerun == "skip" and up_to_date.is_up_to_date(
-            task, known, network.made_by, outcome
-        )
     if not task.parameters.mask_file:
         task.probe_path.unlink(missing_ok=True)  # of a run that was killed
         return False

@@ -14,8 +14,9 @@ from ..errors import ExposureError, StepError, message_of
 from ..files import mask_file
 from ..files.atomic import locked
 from ..flagging import saturation, single
-from ..flagging.consensus import alignment, decision, lookup, verdict
+from ..flagging.consensus import alignment, lookup, verdict
 from ..flagging.consensus.alignment import Alignment
+from ..flagging.consensus.decision import decide as decide_on_field
 from ..flagging.consensus.field_chip import FieldChip
 from ..flagging.consensus.rules import Rules
 from . import exposure_work, results, up_to_date
@@ -33,7 +34,7 @@ def flag_field(field, stage=None):
 
     Parameters
     ----------
-    field : fields.Field
+    field : task.Field
         Each exposure with its mask file of the first pass.
     stage : task.Stage, optional
 
@@ -70,7 +71,7 @@ def _fail(task, error, outcome):
 
 
 def _refresh(members, alignments, number):
-    """Look at all files again before one member is decided on; who changed is asked no more."""
+    """Look at all files again before one member is decided on; one whose pixels changed is used no more."""
     for j, member in enumerate(members):
         try:
             members[j] = member.refreshed()
@@ -141,7 +142,7 @@ class FieldDecision:
 
     @property
     def usable(self):
-        """The others that can be asked."""
+        """The others that can be used."""
         return [other for other in self.others if other.alignment.usable]
 
     @property
@@ -163,7 +164,7 @@ class FieldDecision:
     def reasons(self, sci, image):
         """Return the reasons of a chip's pixels, (R, C) uint16."""
         summary, rules = self.member.chips[sci.chip.extver], Rules()
-        parameters = self.member.task.parameters.decision
+        decision = self.member.task.parameters.decision
         chip = FieldChip(
             sci.native_electrons(),
             image.scaled_probability,
@@ -174,18 +175,18 @@ class FieldDecision:
             exptime=sci.chip.exptime,
             bad=_EMPTY,
         )
-        found = lookup.candidates(chip, rules, parameters.threshold)
+        found = lookup.candidates(chip, rules, decision.threshold)
         evidence = [
             lookup.look_up(
                 found, chip, other.member.chips_on([summary.corners]), rules, other.alignment.misalignment
             )
             for other in self.usable
         ]
-        wells = single.flagged_anyway(chip, _wells(chip, found, evidence, parameters.threshold), parameters)
+        wells = single.flagged_anyway(chip, _wells(chip, found, evidence, decision.threshold), decision)
         if not evidence:
-            return single.reasons_of(chip.scaled_probability, wells, parameters)
-        seen = verdict.compare(found, chip.background.rms, evidence, parameters.threshold, rules)
-        return decision.decide(chip.scaled_probability, wells, found, seen, parameters, rules)
+            return single.reasons_of(chip.scaled_probability, wells, decision)
+        seen = verdict.compare(found, chip.background.rms, evidence, decision.threshold, rules)
+        return decide_on_field(chip.scaled_probability, wells, found, seen, decision, rules)
 
 
 def _wells(chip, found, evidence, threshold):

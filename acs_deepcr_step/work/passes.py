@@ -38,7 +38,7 @@ def rows(work, tasks, run, fields=(), heading="Find cosmic rays"):
         As for `executors.execute`.
     tasks : list of task.Task
     run : Run
-    fields : sequence of fields.Field
+    fields : sequence of task.Field
         Their tasks are only probed in the first pass.
     heading : str
         What the log calls the first pass.

@@ -66,7 +66,7 @@ def plan_fields(tasks, parameters, tables):
 
     Returns
     -------
-    fields.FieldPlan
+    task.FieldPlan
 
     Raises
     ------

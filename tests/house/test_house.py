@@ -47,27 +47,45 @@ MODULES = modules()
 
 def imported(name):
     """The modules of ours that a module imports, those inside functions too."""
+    return imports_of(MODULES[name].read_text(encoding="utf-8"), name)
+
+
+def imports_of(text, name):
+    """The modules of ours that the text of a module imports.
+
+    A public name that the package itself offers counts as the module that has it.
+    """
     found = set()
-    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+    for parts in dotted_imports(text):
+        if parts[0] == "":  # relative: as many empty parts as dots
+            dots = sum(part == "" for part in parts)
+            parts = [PACKAGE.name, *name.split(".")[:-dots], *parts[dots:]]
+        if parts[0] == PACKAGE.name:
+            found.add(_module(parts[1:]))
+    return found
+
+
+def dotted_imports(text):
+    """Everything that a text imports, from the top or inside functions, as lists of names."""
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            dotted = [alias.name.split(".") for alias in node.names]
-            found |= {_module(parts[1:]) for parts in dotted if parts[0] == PACKAGE.name and parts[1:]}
-            continue
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = name.split(".")[: -node.level] + (node.module.split(".") if node.module else [])
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name:
-            base = node.module.split(".")[1:]
-        else:
-            continue
-        for alias in node.names:
-            found.add(_module([*base, alias.name]) or _module(base))
-    return found - {None}
+            yield from (alias.name.split(".") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [""] * node.level + (node.module.split(".") if node.module else [])
+            yield from ([*base, *alias.name.split(".")] for alias in node.names)
 
 
 def _module(parts):
-    """The module of these parts, or None where there is none."""
-    candidates = (".".join(parts), ".".join([*parts, "__init__"]))
-    return next((one for one in candidates if one in MODULES), None)
+    """The module that has a name of the package, given by its parts."""
+    if len(parts) == 1 and parts[0] in acs_deepcr_step._HOMES:
+        return acs_deepcr_step._HOMES[parts[0]]
+    while parts:
+        candidates = (".".join(parts), ".".join([*parts, "__init__"]))
+        found = next((one for one in candidates if one in MODULES), None)
+        if found:
+            return found
+        parts = parts[:-1]
+    return "__init__"
 
 
 def top(name):
@@ -121,7 +139,7 @@ def test_modules_and_functions_are_small(name):
     text = MODULES[name].read_text(encoding="utf-8")
     assert text.count("\n") <= 350
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
             assert lines <= 60, node.name
@@ -140,6 +158,56 @@ def test_what_a_module_offers_is_there(name):
         assert hasattr(module, "__all__"), "no __all__"
         assert all(hasattr(module, one) for one in module.__all__)
         assert defined <= set(module.__all__)
+
+
+# What no module of a folder may import, at the top or inside a function. Of work, those that call
+# the network do so when it is its turn.
+FORBIDDEN = {
+    "arrays": {"torch", "astropy", "stsci", "network"},
+    "config": {"torch", "astropy", "scipy", "tkinter", "network"},
+    "flagging": {"torch", "astropy.io", "network", "files"},
+    "files": {"torch", "network"},
+    "network": {"astropy", "files"},
+    "simulate": {"torch", "network"},
+}
+
+
+def forbidden(text, folder):
+    """What a text imports that a module of a folder may not."""
+    names = {".".join(part for part in parts if part) for parts in dotted_imports(text)}
+    return {name for name in names for no in FORBIDDEN[folder] if f"{name}.".startswith(f"{no}.")}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if top(name) in FORBIDDEN])
+def test_modules_import_only_what_their_folder_may(name):
+    assert forbidden(MODULES[name].read_text(encoding="utf-8"), top(name)) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from ..work import log",
+        "def f():\n    from ..work import log",
+        "def f():\n    import acs_deepcr_step.work.log",
+        "import acs_deepcr_step.work.log as log",
+        "from acs_deepcr_step.work.log import RunLog",
+        "from acs_deepcr_step.work import log",
+    ],
+)
+def test_the_check_of_imports_sees_every_form(text):
+    assert imports_of(text, "files.space") == {"work.log"}
+
+
+def test_the_check_of_imports_sees_public_names_where_they_live():
+    assert imports_of("from .. import run", "work.log") == {"step"}
+    assert imports_of("from acs_deepcr_step import drizzle_kwargs", "work.log") == {"handoff"}
+    assert imports_of("from .. import __version__", "work.log") == {"__init__"}
+
+
+def test_the_check_of_what_a_folder_may_import_sees_it():
+    assert forbidden("def f():\n    import torch.nn", "files") == {"torch.nn"}
+    assert forbidden("from astropy.io import fits", "flagging") == {"astropy.io.fits"}
+    assert not forbidden("from astropy.wcs import WCS", "flagging")
 
 
 NO_TORCH = ("arrays", "config", "files", "flagging", "handoff", "instruments", "report", "simulate", "work")

@@ -25,7 +25,7 @@ _SHARE = 0.3  # of a star's peak that its 2x2 place in another exposure holds at
 _SLOPES = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)  # pixels of misalignment that the decision can allow for
 _SCATTER = 1.25
 _STEEP = 50.0  # sigma for each pixel of misalignment
-_UNSEEN = 0.02  # pixels of it, where no pixel is steep enough to tell
+_UNSEEN = 0.02  # pixels of it, assumed where no pixel is steep enough to measure it
 _FARTHEST = 1.2  # pixels from its place at which a star is looked for
 _LARGEST_SHIFT = 0.7  # pixels; beyond, the product is spoilt in any case, and has to be aligned
 _AGREE = 0.2  # pixels, scatter of the shifts of stars
@@ -53,12 +53,12 @@ class Alignment:
 
     @property
     def enough(self):
-        """Whether there are stars enough to tell."""
+        """Whether there are enough stars to measure the alignment."""
         return self.stars >= _FEWEST
 
     @property
     def usable(self):
-        """Whether the other exposure can be asked."""
+        """Whether the other exposure can be used for the comparison."""
         close = self.offset <= _LARGEST_SHIFT and not math.isnan(self.misalignment.slope)
         return self.enough and close and self.found >= _FOUND * self.stars
 

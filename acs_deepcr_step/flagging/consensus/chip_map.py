@@ -5,7 +5,7 @@ from scipy.interpolate import RectBivariateSpline
 
 __all__ = ["ChipMap", "footprint", "overlap", "signature"]
 
-_STEP = 64  # pixels between the nodes at which the exact transformation is asked
+_STEP = 64  # pixels between the nodes at which the exact transformation is evaluated
 _MARGIN = 200  # pixels beyond the other chip in which the distortion still has a meaning
 _TOLERANCE = 0.01  # pixels
 _CHECKS = 200
@@ -23,7 +23,7 @@ class ChipMap:
 
     Notes
     -----
-    The exact transformation is asked on nodes 64 pixels apart, and a cubic spline
+    The exact transformation is evaluated on nodes 64 pixels apart, and a cubic spline
     goes between: good to 1e-4 pixel for ACS. It is compared with the exact one at
     points between the nodes; where it is off by more than 0.01 pixel, every point
     is transformed exactly.

@@ -2,7 +2,7 @@
 
 ACS undersamples: between the pixels of another exposure a star's peak is off by ten
 per cent, however it is interpolated. So stars are taken out of the image before it is
-interpolated, and put back where they are asked for. What interpolation still carries
+interpolated, and added back at the requested positions. What interpolation still carries
 is the error of the model, of which its own error is a tenth. A round profile is enough
 for that; it is measured from the chip's own stars (in the spirit of Anderson & King
 2000, PASP 112, 1360, whose profile is not round).
@@ -196,7 +196,7 @@ def _fitted(stars, rest, good, noise, window=_CORE):
 
 
 def _level(stars, rest, good):
-    """Return what the stars stand on: the faint ones of the pixels four away."""
+    """Return the local background under each star: the faint ones of the pixels four away."""
     at, inside, dy, dx = windows(stars.y, stars.x, 4, rest.shape)
     ring = np.maximum(abs(np.arange(-4, 5))[:, None], abs(np.arange(-4, 5))) == 4
     at, usable = at[:, ring], (inside & good.ravel()[at])[:, ring]

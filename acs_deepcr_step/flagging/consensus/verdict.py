@@ -156,8 +156,8 @@ def _flagged(excess, seen, sure, rms, threshold, rules):
     found, source, sigma, known = excess.found, seen.source, excess.sigma, seen.known
     with np.errstate(invalid="ignore"):
         # Upon a bright source the network sees no faint cosmic ray, so that its doubt says nothing.
-        dazzled = source & (seen.value > rules.dazzling * rms)
-        p = np.where(dazzled, np.maximum(found.p, rules.candidate), found.p)
+        on_bright_source = source & (seen.value > rules.dazzling * rms)
+        p = np.where(on_bright_source, np.maximum(found.p, rules.candidate), found.p)
         total = sigma + rules.belief * (_logit(p) - _logit(threshold))
         total -= np.where(source, rules.on_source, rules.on_blank)
         suspected = found.p > rules.candidate
@@ -169,14 +169,14 @@ def _flagged(excess, seen, sure, rms, threshold, rules):
         bright &= known & ~suspected & ~seen.full
         light = known & ~seen.full & ~beside_full(found)
         standing = light & (sigma > _STANDING)
-    stands = replace(excess, more=np.where(light, excess.more, np.nan))
+    usable_excess = replace(excess, more=np.where(light, excess.more, np.nan))
     doubtful = (flagged & source & (found.p < threshold)) | bright
-    spread, moving = standing_groups(stands, standing | doubtful, rules)
+    spread, moving = standing_groups(usable_excess, standing | doubtful, rules)
     doubtful &= spread
-    doubtful[doubtful] = like_a_source(stands, np.flatnonzero(doubtful), rules)
+    doubtful[doubtful] = like_a_source(usable_excess, np.flatnonzero(doubtful), rules)
     flagged &= ~doubtful
     bright &= ~doubtful & ~moving
-    flagged &= ~passes(stands, flagged, threshold, rules)
+    flagged &= ~passes(usable_excess, flagged, threshold, rules)
     return flagged | bright
 
 

@@ -149,7 +149,7 @@ class _Figures:
 
     exposures: int
     tpr: np.ndarray
-    reached: list
+    reached: list[bool]
     interval: np.ndarray
 
 

@@ -40,7 +40,7 @@ class Evaluation:
     statement: str
     text: str
     outdir: Path
-    truth: tuple
+    truth: tuple[Path, ...]
 
 
 def choose_scorers(filter, names=None, lacosmic=True, **detector_options):

@@ -21,7 +21,7 @@ class Panel:
         Of the vertical axis.
     """
 
-    lines: dict
+    lines: dict[str, str]
     ylabel: str
     scale: str
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .curves import Panel
+
 __all__ = ["Goal"]
 
 
@@ -30,5 +32,5 @@ class Goal:
     learner: type
     training_batches: Callable
     validation_batches: Callable
-    panels: tuple
+    panels: tuple[Panel, ...]
     epoch_summary: Callable

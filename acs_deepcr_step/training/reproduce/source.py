@@ -44,9 +44,9 @@ class Options:
         Of training and scoring.
     """
 
-    filters: tuple = ()
-    sets: tuple = ()
-    without: tuple = ()
+    filters: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     epochs: int | None = None
     from_zenodo: str = ""
     simulated: str = ""

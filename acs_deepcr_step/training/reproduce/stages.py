@@ -39,10 +39,10 @@ class Stage:
     """
 
     name: str
-    settings: dict
+    settings: dict[str, str | float | list | dict | None]
     work: Callable = field(repr=False)
     clear: Callable = field(repr=False)
-    depends_on: tuple = ()
+    depends_on: tuple[str, ...] = ()
 
 
 class Stages:
