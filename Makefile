@@ -1,8 +1,10 @@
 # The targets make their own .venv, with every dependency at the tested version.
 # Needed beforehand: python3 (3.11 or later) with its venv module, and make.
+# Another Python has an environment of its own: make test PYTHON=python3.13 makes .venv-python3.13.
 PYTHON ?= python3
-BIN = .venv/bin
-INSTALLED = .venv/installed
+VENV = .venv$(filter-out -python3,-$(notdir $(PYTHON)))
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/installed
 
 # No window is ever opened, and the test workers do not fight for the cores.
 export MPLBACKEND = Agg
@@ -18,11 +20,11 @@ help:
 	@echo "make docs       the documentation, into docs/_build/html; a warning is an error"
 	@echo "make lint       ruff"
 	@echo "make benchmark  how fast the step is here"
-	@echo "make clean      remove .venv and everything that was made"
+	@echo "make clean      remove the environments and everything that was made"
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test,demo]'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
 demo: $(INSTALLED)
@@ -50,5 +52,5 @@ benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/memory.py
 
 clean:
-	rm -rf .venv docs/_build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis acs_deepcr_demo
+	rm -rf .venv .venv-* docs/_build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis acs_deepcr_demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

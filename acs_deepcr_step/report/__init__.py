@@ -41,7 +41,7 @@ def require(path):
     if missing:
         raise ParameterError(
             f"The report needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
-            "installed: install the extra [report], e.g. pip install 'acs_deepcr_step[report]'."
+            f"installed: pip install {' '.join(missing)}."
         )
     path = Path(path)
     try:
@@ -96,7 +96,7 @@ def write(inputs, path=NAME, *, table=None):
     Raises
     ------
     ParameterError
-        If matplotlib, pillow or Jinja2 is missing (extra ``[report]``).
+        If matplotlib, pillow or Jinja2 is missing.
     InputError
         If an exposure or a mask file is missing, or `path` is another file.
     ExposureError

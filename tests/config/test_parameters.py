@@ -91,8 +91,9 @@ def test_packaged_cfg_is_the_defaults_written_out():
 
 def test_repository_cfgspec_folder_is_a_link_to_the_packaged_one():
     link = Path(__file__).parents[2] / "cfgspec"
-    assert os.readlink(link) == "acs_deepcr_step/cfgspec"
-    assert link.resolve() == CFGSPEC_DIR.resolve()
+    if not (link.parent / "PKG-INFO").exists():  # a source distribution has copies in its place
+        assert os.readlink(link) == "acs_deepcr_step/cfgspec"
+    assert all((link / path.name).read_bytes() == path.read_bytes() for path in CFGSPEC_DIR.iterdir())
 
 
 def test_incomplete_file_takes_defaults(cfg):

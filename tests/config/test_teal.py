@@ -56,7 +56,7 @@ def checkout(tmp_path):
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "acs_deepcr_step", copy / "acs_deepcr_step", ignore=ignore)
     (copy / "cfgspec").symlink_to("acs_deepcr_step/cfgspec")
-    for name in ("setup.cfg", "pyproject.toml", "LICENSE", "README.md"):
+    for name in ("setup.cfg", "pyproject.toml", "LICENSE", "DESCRIPTION.md"):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, copy)
     return copy

@@ -186,21 +186,6 @@ def test_version_and_command_are_the_same_everywhere():
     assert f"\nversion: {acs_deepcr_step.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
-def test_every_dependency_is_constrained():
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    pinned = {
-        line.partition("==")[0].lower().replace("-", "_")
-        for line in (ROOT / "constraints.txt").read_text().splitlines()
-        if "==" in line
-    }
-    wanted = setup["options"]["install_requires"] + "".join(setup["options.extras_require"].values())
-    names = {
-        line.partition("=")[0].partition(">")[0].strip().lower().replace("-", "_") for line in wanted.split()
-    }
-    assert names and names <= pinned
-
-
 def test_undo_and_apply_carry_flags_there_and_back(call, tmp_path):
     from acs_deepcr_step import simulate
 

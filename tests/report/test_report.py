@@ -267,7 +267,7 @@ def test_foreign_file_of_the_reports_name_stops_a_run_before_it_begins(one, refu
 @pytest.mark.parametrize("module", ["matplotlib", "jinja2", "PIL"])
 def test_missing_library_stops_a_run_before_it_begins(one, refused, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
-    refused(ParameterError, ["[report]", "install"], one, report=True)
+    refused(ParameterError, ["not installed", "pip install"], one, report=True)
 
 
 def test_report_without_mask_files_is_refused(one, refused):

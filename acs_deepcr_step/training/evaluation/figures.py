@@ -90,7 +90,7 @@ def _canvas(size):
         from matplotlib.figure import Figure
     except ImportError:
         raise StepError(
-            "Figures are drawn with matplotlib, which is missing: pip install 'acs_deepcr_step[train]'."
+            "Figures are drawn with matplotlib, which is missing: pip install matplotlib."
         ) from None
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
