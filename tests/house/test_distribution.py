@@ -129,11 +129,12 @@ def files(folder):
 def test_the_source_distribution_is_the_repository(unpacked):
     if not (ROOT / ".git").exists():
         pytest.skip("these files are not a repository's")
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    tracked = {name for name in listed.splitlines() if (ROOT / name).is_file()}
-    assert tracked <= files(unpacked)
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    ours = {name for name in listed.splitlines() if (ROOT / name).is_file()}
+    assert ours <= files(unpacked)
     # The rest is what setuptools adds, and copies of what the link leads to.
-    more = {name.partition("/")[0] for name in files(unpacked) - tracked}
+    more = {name.partition("/")[0] for name in files(unpacked) - ours}
     assert more <= {"PKG-INFO", f"{PACKAGE.name}.egg-info", "cfgspec"}
     assert files(unpacked / "cfgspec") == files(PACKAGE / "cfgspec")
 
