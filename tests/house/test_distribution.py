@@ -67,6 +67,8 @@ def test_what_is_imported_is_declared_and_nothing_else():
 
 
 def test_every_dependency_says_what_it_is_for():
+    if "[egg_info]" in text("setup.cfg"):
+        pytest.skip("setuptools writes the setup.cfg of a source distribution anew, without comments")
     lines = [line.strip() for line in text("setup.cfg").splitlines()]
     start, end = lines.index("install_requires ="), lines.index("[options.entry_points]")
     wanted = SETUP["options"]["install_requires"] + "".join(EXTRAS.values())
