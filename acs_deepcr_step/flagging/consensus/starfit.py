@@ -56,9 +56,9 @@ def find_stars(chip):
     Stars
         None where there are too few to measure a profile.
     """
-    bad, saturated, noise = chip.bad, chip.saturated, chip.background.rms
+    bad, saturated, noise = chip.bad, chip.saturated, chip.background.typical_rms
     good = (chip.scaled_probability < _PROBABILITY * SCALE) & ~saturated & ~bad
-    image = np.where(bad, np.float32(0), chip.image - np.float32(chip.background.level))
+    image = np.where(bad, np.float32(0), chip.net)
     y, x = _peaks(image, noise, good, saturated)
     if y.size < _FEWEST:
         return Stars.none()

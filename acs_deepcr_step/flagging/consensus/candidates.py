@@ -1,0 +1,134 @@
+"""The pixels of a chip that may be cosmic rays: at these the other exposures are looked up."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from ...arrays.morphology import dilate
+from ...arrays.probabilities import SCALE
+
+__all__ = ["Candidates", "at_index", "candidates"]
+
+_PROBABILITY = 0.02  # what is less suspected is looked up only if it is bright
+_BESIDE = 0.1  # the neighbours of what is more suspected are looked up
+_BESIDE_SIGMA, _BRIGHT_SIGMA = 2.0, 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Pixels of one chip that may be cosmic rays; (K,) each.
+
+    Attributes
+    ----------
+    index : ndarray, int64
+        Places in the flat image, rising.
+    flux : ndarray, float32
+        Electrons above the background.
+    rms : ndarray, float32
+        Of the background there, electrons.
+    p : ndarray, float32
+        Probability.
+    p_beside, p_ring : ndarray, float32
+        Mean probability of the eight pixels that touch it, and of the sixteen around these: a track goes on.
+    beside : ndarray, (4, K), float32
+        Electrons above the background of the pixels above, left, right and below.
+    around : ndarray, float32
+        Median of the eight pixels two rows or columns away, electrons above the background.
+    full, near : ndarray, bool
+        Whether the pixel is saturated, and whether one within 7x7 is.
+    shape : tuple of int
+        Of the chip.
+    """
+
+    index: np.ndarray
+    flux: np.ndarray
+    rms: np.ndarray
+    p: np.ndarray
+    p_beside: np.ndarray = field(repr=False)
+    p_ring: np.ndarray = field(repr=False)
+    beside: np.ndarray = field(repr=False)
+    around: np.ndarray = field(repr=False)
+    full: np.ndarray = field(repr=False)
+    near: np.ndarray = field(repr=False)
+    shape: tuple[int, int]
+
+    @property
+    def places(self):
+        """Rows and columns, two (K,) arrays."""
+        return np.divmod(self.index, self.shape[1])
+
+    def part(self, chosen):
+        """Return some of the candidates, by slice, index or mask."""
+        arrays = (getattr(self, one.name)[..., chosen] for one in fields(self) if one.name != "shape")
+        return Candidates(*arrays, self.shape)
+
+
+def candidates(chip):
+    """Find the candidates of a chip.
+
+    Parameters
+    ----------
+    chip : field_chip.FieldChip
+
+    Returns
+    -------
+    Candidates
+        Pixels with a probability above 0.02; neighbours of one above 0.1 that stand 2 sigma above the
+        background; all that stand 8 sigma above it; all saturated ones.
+    """
+    scaled, net, background = chip.scaled_probability, chip.net, chip.background
+    chosen = dilate(scaled > _BESIDE * SCALE, 1)
+    chosen &= background.above(net, _BESIDE_SIGMA)
+    chosen |= scaled > _PROBABILITY * SCALE
+    chosen |= background.above(net, _BRIGHT_SIGMA)
+    chosen |= chip.saturated
+    index, shape = np.flatnonzero(chosen), net.shape
+    flux = net.ravel()[index]
+    rms = background.rms_at(*np.divmod(index, shape[1]))
+    p = scaled.ravel()[index] / np.float32(SCALE)
+    three, five = (_square_sums(scaled, half).ravel()[index] / np.float32(SCALE) for half in (1, 2))
+    beside = net.ravel()[[at for i, at in enumerate(_around(index, shape, 1)) if i in (1, 3, 4, 6)]]
+    around = np.sort([net.ravel()[at] for at in _around(index, shape, 2)], axis=0)[3:5].mean(axis=0)
+    return Candidates(
+        index,
+        flux,
+        rms,
+        p,
+        (three - p) / 8,
+        (five - three) / 16,
+        beside,
+        around,
+        chip.saturated.ravel()[index],
+        chip.near_saturated.ravel()[index],
+        shape,
+    )
+
+
+def _around(index, shape, step):
+    """Yield the flat index of the eight pixels so many rows or columns away; at the edge, the nearest there."""
+    y, x = np.divmod(index, shape[1])
+    rows = [np.clip(y + dy, 0, shape[0] - 1) * shape[1] for dy in (-step, 0, step)]
+    columns = [np.clip(x + dx, 0, shape[1] - 1) for dx in (-step, 0, step)]
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            if (i, j) != (1, 1):
+                yield row + column
+
+
+def _square_sums(values, half):
+    """Sums of squares of 2 half + 1 pixels, those beyond the edge counting as 0; (R, C) int32."""
+    sums = values.astype(np.int32)
+    for axis in (0, 1):
+        line = np.swapaxes(sums, 0, axis)
+        whole = line.copy(order="K")
+        for step in range(1, half + 1):
+            whole[step:] += line[:-step]
+            whole[:-step] += line[step:]
+        sums = np.swapaxes(whole, 0, axis)
+    return sums
+
+
+def at_index(found, index):
+    """Return which candidates are at flat indices of any shape, and whether there is one."""
+    at = np.searchsorted(found.index, index).clip(0, max(found.index.size - 1, 0))
+    return at, found.index[at] == index

@@ -1,0 +1,124 @@
+"""How far another exposure lies off where the WCS puts it, and how well that is known."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.wcs import WCS
+from scipy.spatial import cKDTree
+
+from .chip_map import ChipMap
+from .stars import Stars
+
+__all__ = ["ChipStars", "Pointing", "measure"]
+
+_FARTHEST = 5.0  # pixels: a larger shift cannot be told from another field
+_ENOUGH = 10  # stars that must agree on a shift that the WCS's error does not explain
+_MOST = 1000  # of a chip's stars, the brightest, are looked for
+_AGREE = 0.5  # pixels between stars that agree
+_BRIGHTNESS = 2.0  # factor between a star here and there
+_ONE_STAR = 0.1  # pixels, of the place of a star that is alone
+_FRACTION = 0.5  # pixels
+_TOLERANCE = 3.0  # of the WCS's error, where a star is looked for
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """Where another exposure lies.
+
+    Attributes
+    ----------
+    shift : tuple of float
+        Rows and columns by which its stars lie off their places.
+    error : float
+        Of the shift along each axis, pixels.
+    stars : int
+        That it was measured from.
+    """
+
+    shift: tuple[float, float] = (0.0, 0.0)
+    error: float = 0.0
+    stars: int = 0
+
+    @property
+    def reach(self):
+        """Pixels around a place among which the right one is; 0 where it is known to a fraction of a pixel."""
+        return math.ceil(self.error) if self.error > _FRACTION else 0
+
+    @property
+    def offset(self):
+        """Pixels by which the other's stars lie off their places."""
+        return math.hypot(*self.shift)
+
+
+@dataclass(frozen=True, eq=False)
+class ChipStars:
+    """The stars of a chip, and where it looks; `exptime` in seconds."""
+
+    wcs: WCS
+    shape: tuple[int, int]
+    stars: Stars
+    exptime: float
+
+
+def measure(chips, others, known_error):
+    """Measure how far the stars of another exposure lie off where the WCS puts them.
+
+    Parameters
+    ----------
+    chips, others : list of ChipStars
+        The chips of both exposures.
+    known_error : float
+        Of the WCS of one against the other along each axis, pixels.
+
+    Returns
+    -------
+    Pointing
+        The shift of ten stars or more that agree, up to 5 pixels; of fewer, what they say within three times
+        the error of the WCS, and that error; without any, no shift.
+    """
+    pairs = [_offsets(one, other) for one in chips for other in others]
+    offsets = np.concatenate([np.zeros((0, 2)), *pairs])
+    agreeing = _largest_cluster(offsets)
+    if len(agreeing) < _ENOUGH:
+        near = np.hypot(*offsets.T) < _TOLERANCE * known_error + _AGREE
+        agreeing = _largest_cluster(offsets[near])
+    if not len(agreeing):
+        return Pointing(error=known_error)
+    middle = np.median(agreeing, axis=0)
+    scatter = 1.4826 * np.median(np.abs(agreeing - middle))
+    if len(agreeing) < _ENOUGH:
+        scatter = max(scatter, _ONE_STAR)
+    variance = scatter**2 / len(agreeing)
+    # What the WCS says counts as one measurement more, unless many stars say otherwise.
+    weight = known_error**2 / (known_error**2 + variance) if len(agreeing) < _ENOUGH else 1.0
+    shift = tuple(float(one) for one in weight * middle)
+    return Pointing(shift, math.sqrt(weight * variance), len(agreeing))
+
+
+def _offsets(one, other):
+    """From the places of stars to all stars of the other chip that are near and as bright, (K, 2)."""
+    if not one.stars.y.size or not other.stars.y.size:
+        return np.zeros((0, 2))
+    brightest = np.argsort(one.stars.peak)[::-1][:_MOST]
+    to_other = ChipMap(one.wcs, one.shape, other.wcs, other.shape)
+    places = np.column_stack(to_other(one.stars.y[brightest], one.stars.x[brightest]))
+    on = np.isfinite(places).all(axis=1)
+    places, peak = places[on], one.stars.peak[brightest][on] / one.exptime
+    there = np.column_stack([other.stars.y, other.stars.x])
+    near = cKDTree(places).sparse_distance_matrix(cKDTree(there), _FARTHEST, output_type="coo_matrix")
+    ratio = other.stars.peak[near.col] / other.exptime / peak[near.row]
+    alike = (ratio < _BRIGHTNESS) & (ratio > 1 / _BRIGHTNESS)
+    return there[near.col[alike]] - places[near.row[alike]]
+
+
+def _largest_cluster(offsets):
+    """Return the offsets that agree with the most others; none if there are none."""
+    if not len(offsets):
+        return offsets
+    number = cKDTree(offsets).query_ball_point(offsets, _AGREE, return_length=True)
+    centre = offsets[np.argmax(number)]
+    for _ in range(3):
+        agreeing = offsets[np.hypot(*(offsets - centre).T) < _AGREE]
+        centre = np.median(agreeing, axis=0)
+    return agreeing
