@@ -14,7 +14,8 @@ seeds, counts are sums:
   the threshold at which their FPR is that of the flags together. Near saturated pixels (7x7; DQ 256, 2048, or
   70,000 electrons) further rules decide, also alone, so both leave those pixels out;
 - ``false_*``: flags on pixels without any charge of a cosmic ray, DQ 0 before: alone, together, and together
-  in the undisturbed twin;
+  in the undisturbed twin; ``far_*``: those of them that are 3 pixels or more from every hit pixel (most
+  others lie at the rims of cosmic rays);
 - ``stars``: peaks of unsaturated stars, 50 sigma and more, none of whose 3x3 pixels was hit; ``peaks_*``:
   how many of them are flagged;
 - ``nexp``, ``note``: of the step's table;
@@ -190,7 +191,7 @@ def _rows(benchmark, name, seeds):
         for code in benchmark.codes:
             found, twins = (
                 [benchmark.measured(case, seed, code.name)[member] for seed in seeds]
-                for case in (name, BY_NAME[name].twin)
+                for case in (name, BY_NAME[name].twins[member])
             )
             made.append(row(name, member + 1, code.name, found, twins))
     return made

@@ -22,6 +22,7 @@ SHAPE = (768, 768)
 FIELDS = ("sparse", "crowded")
 _STAR_DENSITY = {"sparse": 20.0, "crowded": 1.0}
 _USUAL = "F814W"
+_CHIPS = ("static, two chips",) * 2
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Case:
     Attributes
     ----------
     name : str
-    twin : str
-        Name of the undisturbed case that it is compared with; its own if it is undisturbed.
+    twins : tuple of str
+        Names of the undisturbed cases that its members are compared with, each with the same member there;
+        its own name if it is undisturbed.
     settings : dict
         Arguments of `simulate.association`; dithers may be a function of the shape.
     second : dict
@@ -42,7 +44,7 @@ class Case:
     """
 
     name: str
-    twin: str = "static"
+    twins: tuple[str, str] = ("static", "static")
     settings: dict = field(default_factory=dict)
     second: dict = field(default_factory=dict)
     changes: Sequence[Callable | None] = (None, None)
@@ -160,6 +162,11 @@ def _set(path, **cards):
 # --- the list ---
 
 
+def _undisturbed(name, settings, changes=(None, None)):
+    """Return a case that is its own twin."""
+    return Case(name, (name, name), settings, changes=changes)
+
+
 def _glows():
     both = partial(_add, light.glow_at_side, 100)
     made = [Case("glow 100 at side in both", changes=(both, both))]
@@ -171,7 +178,7 @@ def _glows():
         made += [
             Case(f"glow {electrons} at side", changes=side),
             Case(f"glow {electrons} in corner", changes=corner),
-            Case(f"glow {electrons} gradient", "static, two chips", {"chips": 2}, changes=slope),
+            Case(f"glow {electrons} gradient", _CHIPS, {"chips": 2}, changes=slope),
         ]
     return made
 
@@ -181,10 +188,10 @@ def _filters():
     same, another = partial(_ramp, 7674.0, 0.0), partial(_ramp, 7637.0, 60.0)
     grism = partial(_smear, light.spectra, {})
     return [
-        Case("static, ramp", "static, ramp", ramp, changes=(same, same)),
-        Case("ramp of other wavelength", "static, ramp", ramp, changes=(same, another)),
-        Case("static, polariser", "static, polariser", polariser),
-        Case("polariser turned", "static, polariser", polariser, changes=(None, _polarise)),
+        _undisturbed("static, ramp", ramp, (same, same)),
+        Case("ramp of other wavelength", ("static, ramp",) * 2, ramp, changes=(same, another)),
+        _undisturbed("static, polariser", polariser),
+        Case("polariser turned", ("static, polariser",) * 2, polariser, changes=(None, _polarise)),
         Case("grism", settings={"filter": "G800L"}, changes=(grism, grism)),
     ]
 
@@ -199,20 +206,34 @@ def _pointings():
     ]
 
 
+def _unlike():
+    """Return pairs of which one is of another depth, and those that are of it both."""
+    made = []
+    for seconds in (2, 5, 30, 100, 1000):
+        both = f"static, {seconds} s"
+        made += [
+            _undisturbed(both, {"exptime": float(seconds)}),
+            Case(f"{seconds} s and 500 s", (both, "static"), {"exptime": [float(seconds), 500.0]}),
+        ]
+    others = {f"sky of {sky}": {"sky": float(sky)} for sky in (5, 200)}
+    for name, settings in {**others, "ten times the cosmic rays": {"cr_rate": 12.0}}.items():
+        both = f"static, {name}"
+        made += [_undisturbed(both, settings), Case(name, ("static", both), second=settings)]
+    return made
+
+
 def _all():
     lost = partial(_smear, light.trailed, {"EXPFLAG": "INDETERMINATE"})
     return [
         Case("static"),
-        Case("static, two chips", "static, two chips", {"chips": 2}),
-        *(Case(f"{t} s and 500 s", settings={"exptime": [float(t), 500.0]}) for t in (2, 5, 30, 100, 1000)),
+        _undisturbed("static, two chips", {"chips": 2}),
+        *_unlike(),
         *_glows(),
-        *(Case(f"sky of {sky}", second={"sky": float(sky)}) for sky in (5, 200)),
         Case("unused 60 %, 0", changes=(None, partial(_leave_unused, 0.0))),
         Case("unused 60 %, nan", changes=(None, partial(_leave_unused, np.nan))),
         *_filters(),
         Case("lost guiding", changes=(None, lost)),
         *(Case(f"focus {loss} %", changes=(None, partial(_refocus, loss / 100))) for loss in (2, 4, 8)),
-        Case("ten times the cosmic rays", second={"cr_rate": 12.0}),
         *_pointings(),
         Case("variable stars", settings={"variables": 0.3}),
         Case("moving sources", settings={"movers": 8}),

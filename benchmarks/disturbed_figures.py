@@ -9,10 +9,12 @@ from scipy.ndimage import maximum_filter
 
 from acs_deepcr_step import instruments, simulate
 from acs_deepcr_step.arrays import dq
+from acs_deepcr_step.arrays.morphology import dilate
 from acs_deepcr_step.files import mask_file
 from acs_deepcr_step.flagging import guard
 from acs_deepcr_step.training.roc import Histogram
 
+_NEAR = 2  # pixels on each side of a hit pixel
 _SNR = 50.0  # of the peaks of stars that count
 # What counts as worse: less of the hit pixels, times as many false flags and more, more peaks; each a seed.
 _LESS, _TIMES, _MORE, _MORE_PEAKS = 0.002, 1.2, 3, 1
@@ -29,6 +31,8 @@ class Before:
         Pixels with an image: no NaN, no bad column.
     clear : ndarray, (R, C), bool
         Pixels without any charge of a cosmic ray, and with DQ 0.
+    far : ndarray, (R, C), bool
+        Those of them that are 3 pixels or more from every hit pixel.
     near_full : ndarray, (R, C), bool
         Pixels within 7x7 of a saturated one.
     """
@@ -36,6 +40,7 @@ class Before:
     truth: simulate.ChipTruth
     seen: np.ndarray
     clear: np.ndarray
+    far: np.ndarray
     near_full: np.ndarray
 
     @classmethod
@@ -48,7 +53,8 @@ class Before:
                 seen = np.isfinite(image) & ((bits & dq.NO_IMAGE) == 0)
                 clear = (truth.cr_charge == 0) & dq.is_good(bits)
                 full = dq.is_saturated(image, full_well, bits)
-                found[truth.extver] = cls(truth, seen, clear, guard.near(full))
+                far = clear & ~dilate(truth.cr, _NEAR)
+                found[truth.extver] = cls(truth, seen, clear, far, guard.near(full))
         return found
 
     def peaks(self):
@@ -82,8 +88,8 @@ class Figures:
     ----------
     counts : Counter
         hit, other: pixels; found, wrong: how many of them are flagged; false: flagged pixels without charge;
-        stars, peaks: peaks of stars, and how many of them are flagged; all of an exposure with an image.
-        away_*: the first four away from saturated pixels.
+        far: those far from any hit pixel; stars, peaks: peaks of stars, and how many of them are flagged.
+        away_*: the first four away from saturated pixels. All but false and far of pixels with an image.
     scores : Histogram or None
         Of the probabilities away from saturated pixels.
     """
@@ -115,6 +121,7 @@ class Figures:
                 counts[f"{name}found"] += np.count_nonzero(area & cr & flagged)
                 counts[f"{name}wrong"] += np.count_nonzero(area & ~cr & flagged)
             counts["false"] += np.count_nonzero(chip.clear & flagged)
+            counts["far"] += np.count_nonzero(chip.far & flagged)
             peaks = chip.peaks()
             counts["stars"] += peaks[0].size
             counts["peaks"] += np.count_nonzero(flagged[peaks])
@@ -173,10 +180,9 @@ def row(case, member, code, found, twins):
     made = {name: float(np.nanmean([one[name] for one in rates])) for name in rates[0] if _any(rates, name)}
     made = {name: made.get(name, np.nan) for name in rates[0]}
     alone, together = ([getattr(one, way) for one in found] for way in ("alone", "together"))
+    ways = {"alone": alone, "together": together, "twin": [one.together for one in twins]}
+    made |= {f"{what}_{way}": _sum(its, what) for what in ("false", "far") for way, its in ways.items()}
     made |= {
-        "false_alone": _sum(alone, "false"),
-        "false_together": _sum(together, "false"),
-        "false_twin": _sum([one.together for one in twins], "false"),
         "stars": _sum(alone, "stars"),
         "peaks_alone": _sum(alone, "peaks"),
         "peaks_together": _sum(together, "peaks"),
