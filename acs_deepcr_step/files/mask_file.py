@@ -46,6 +46,8 @@ class ChipMask:
         Bits of `arrays.reasons`.
     scaled_probability : ndarray, (R, C), int16
         10,000 times the probability.
+    nexp : int
+        Number of exposures that this chip was decided from; 0 where that is not known.
     """
 
     extver: int
@@ -53,6 +55,7 @@ class ChipMask:
     sha256: str
     reasons: np.ndarray = field(repr=False)
     scaled_probability: np.ndarray = field(repr=False)
+    nexp: int = 0
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,8 @@ def write(path, mask, notes=None, check=None):
             hdu.ver = chip.extver
             hdu.header["CCDCHIP"] = chip.ccdchip
             hdu.header["SCIHASH"] = chip.sha256  # of the SCI data; no room for a comment
+            if chip.nexp and name == "FLAGS":
+                hdu.header["DCRNEXP"] = (chip.nexp, "exposures that this chip was decided from")
             hdus.append(hdu)
     with atomic(path, notes, check, ExposureError) as temporary:
         hdus.writeto(temporary, checksum=True)
@@ -262,7 +267,8 @@ def _chips(hdus):
             if scaled.shape != hdu.data.shape or hdu.data.dtype not in (np.uint8, np.int16):
                 raise ValueError("FLAGS and PROB do not fit")
             flags, keys = hdu.data.astype(reasons.DTYPE), hdu.header
-            chips.append(ChipMask(hdu.ver, int(keys["CCDCHIP"]), str(keys["SCIHASH"]), flags, scaled))
+            number, nexp = int(keys["CCDCHIP"]), int(keys.get("DCRNEXP", 0))
+            chips.append(ChipMask(hdu.ver, number, str(keys["SCIHASH"]), flags, scaled, nexp))
     return tuple(chips)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import background, dq, reasons
+from ..arrays.background_map import measure_map
 from ..errors import ExposureError
 from ..files import exposure as exposures
 from ..files import fitsbytes, mask_file, provenance
@@ -123,8 +124,7 @@ def apply_mask(task, stage=None):
     with locked(task.target, stage.stop.is_set):
         exposure, outcome = current_state(task), Outcome([])
         given = GivenMask(task, exposure, mask)
-        joint = results.JointExposures(mask.members, mask.field_id)
-        decided = decide(task, exposure, known_mask(task), given, outcome, joint)
+        decided = decide(task, exposure, known_mask(task), given, outcome)
         store(task, exposure, mask, decided, stage, outcome.warnings)
         return outcome
 
@@ -143,7 +143,7 @@ def known_mask(task):
     return mask_file.read(task.mask_path) if task.mask_path.exists() else None
 
 
-def decide(task, exposure, known, decider, outcome, joint=results.ALONE):
+def decide(task, exposure, known, decider, outcome):
     """Decide on all chips of an exposure.
 
     Parameters
@@ -155,7 +155,6 @@ def decide(task, exposure, known, decider, outcome, joint=results.ALONE):
     decider : deciders.Decider
     outcome : Outcome
         Gets the rows and warnings.
-    joint : results.JointExposures, optional
 
     Returns
     -------
@@ -175,16 +174,18 @@ def decide(task, exposure, known, decider, outcome, joint=results.ALONE):
         provenance.take_back(bits, earlier, chip)
         good = dq.is_good(bits)
         image = _chip_image(exposure, sci, scaled_probability, bits)
-        _warn_of_sky(exposure, chip, image.image, good, outcome)
+        _warn_of_sky(exposure, chip, sci.in_electrons(), good, outcome)
         flags = decider.reasons(sci, image)
         digest = sci.sha256
         del sci, image  # the largest arrays; what follows needs room too
         flags[(bits & task.parameters.decision.crbit) != 0] |= reasons.ALREADY
         _require_undoable(task, exposure, flags)
         bits[reasons.is_ours(flags)] |= task.parameters.decision.crbit
-        measured = results.figures(exposure, chip, flags, good)
+        measured, joint = results.figures(exposure, chip, flags, good), decider.joint(chip)
         outcome.rows.append(results.row(task, chip, measured, joint, seconds=time.perf_counter() - began))
-        chips.append(mask_file.ChipMask(chip.extver, chip.ccdchip, digest, flags, scaled_probability))
+        chips.append(
+            mask_file.ChipMask(chip.extver, chip.ccdchip, digest, flags, scaled_probability, joint.nexp)
+        )
         arrays[chip.dq] = bits
     return DecidedExposure(tuple(chips), arrays)
 
@@ -192,7 +193,9 @@ def decide(task, exposure, known, decider, outcome, joint=results.ALONE):
 def _chip_image(exposure, sci, scaled_probability, bits):
     image, instrument = sci.in_electrons(), exposure.instrument
     saturated = dq.is_saturated(image, instrument.full_well, bits)
-    return ChipImage(image, scaled_probability, saturated, background.measure(image), instrument.full_rows)
+    background_map = measure_map(image, dq.is_sky(bits))
+    net = background_map.subtracted_from(image)
+    return ChipImage(net, scaled_probability, saturated, background_map, instrument.full_rows)
 
 
 def store(task, exposure, mask, decided, stage, notes):

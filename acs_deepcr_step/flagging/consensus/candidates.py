@@ -63,12 +63,14 @@ class Candidates:
         return Candidates(*arrays, self.shape)
 
 
-def candidates(chip):
+def candidates(chip, threshold=0.5):
     """Find the candidates of a chip.
 
     Parameters
     ----------
     chip : field_chip.FieldChip
+    threshold : float, optional
+        Pixels with a probability above it are candidates in any case.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def candidates(chip):
     scaled, net, background = chip.scaled_probability, chip.net, chip.background
     chosen = dilate(scaled > _BESIDE * SCALE, 1)
     chosen &= background.above(net, _BESIDE_SIGMA)
-    chosen |= scaled > _PROBABILITY * SCALE
+    chosen |= scaled > min(_PROBABILITY, threshold) * SCALE
     chosen |= background.above(net, _BRIGHT_SIGMA)
     chosen |= chip.saturated
     index, shape = np.flatnonzero(chosen), net.shape

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
-__all__ = ["ChipMap", "footprint", "overlap", "signature"]
+__all__ = ["ChipMap", "contains", "footprint", "inner_points", "orientation", "overlap", "signature"]
 
 _STEP = 64  # pixels between the nodes at which the exact transformation is evaluated
 _MARGIN = 200  # pixels beyond the other chip in which the distortion still has a meaning
@@ -117,6 +117,43 @@ def footprint(wcs, shape):
     corners = np.array([[0, 0], [columns - 1, 0], [columns - 1, rows - 1], [0, rows - 1]], float)
     ra, dec = np.radians(wcs.all_pix2world(corners, 0)).T
     return np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+
+
+def inner_points(corners, side):
+    """Return unit vectors to points spread over a chip, so many along each side, (side * side, 3)."""
+    at = (np.arange(side) + 0.5) / side
+    low = corners[0] + at[:, None] * (corners[1] - corners[0])
+    high = corners[3] + at[:, None] * (corners[2] - corners[3])
+    points = (low + at[:, None, None] * (high - low)).reshape(-1, 3)
+    return points / np.linalg.norm(points, axis=1)[:, None]
+
+
+def contains(corners, points):
+    """Return which points lie on a chip.
+
+    Parameters
+    ----------
+    corners : ndarray, (4, 3)
+        From `footprint`.
+    points : ndarray, (K, 3)
+        Unit vectors.
+
+    Returns
+    -------
+    ndarray, (K,), bool
+    """
+    sides = np.cross(corners, np.roll(corners, -1, axis=0)) @ points.T
+    near = points @ corners.sum(axis=0) > 0
+    return near & ((sides > 0).all(axis=0) | (sides < 0).all(axis=0))
+
+
+def orientation(corners):
+    """Return the position angle of a chip's columns, east of north, degrees."""
+    up = corners[3] - corners[0]
+    centre = corners.sum(axis=0)
+    centre /= np.linalg.norm(centre)
+    east = np.cross([0, 0, 1.0], centre)
+    return float(np.degrees(np.arctan2(up @ east, up @ np.cross(centre, east))))
 
 
 def signature(wcs, shape):

@@ -28,15 +28,19 @@ class Compared:
         At the candidates, with the variance of a misalignment.
     agreement : agreement.Agreement
     pointing : pointing.Pointing
+    overlaps : bool
+        Whether any of its chips sees part of this one.
     """
 
     shown: Shown = field(repr=False)
     agreement: Agreement
     pointing: Pointing
 
+    overlaps: bool
+
     @property
     def covers(self):
-        """Whether it sees any candidate."""
+        """Whether it says something of any candidate."""
         return bool(self.shown.known.any())
 
     def moved(self, found, calibration):
@@ -85,6 +89,14 @@ def compared(found, chip, others, pointing):
     -------
     Compared
     """
-    shown = lookup.look_up(found, chip, others, pointing)
+    seen = []
+    shown = lookup.look_up(found, chip, _counted(others, seen), pointing)
     agrees = agreement.agreement(found, shown, pointing.error)
-    return Compared(agreement.allowing_for(shown, agrees.slope), agrees, pointing)
+    return Compared(agreement.allowing_for(shown, agrees.slope), agrees, pointing, bool(seen))
+
+
+def _counted(chips, seen):
+    """Yield chips, and note each."""
+    for chip in chips:
+        seen.append(None)
+        yield chip

@@ -6,17 +6,18 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ...arrays.morphology import label_groups
-from ..saturation import SaturatedPixels
 from . import brightness, likelihood, pooling, shape
 
-__all__ = ["COST_OF_MISSING", "Verdict", "compare", "saturated_events"]
+__all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wells"]
 
 # What the others leave in doubt is flagged from odds of one in twelve on: a cosmic ray that is missed stays in
 # the product, and of a pixel too many there are others. `threshold` moves that: log odds at which a pixel is
 # flagged are those of the threshold, less the logarithm of this.
 COST_OF_MISSING = 12.0
-# Of the charge of a saturated pixel that a star, seen a pixel aside, gives at least.
-_STAR_SHARE = 0.1
+_DOUBT = 4.0  # below the log odds that are flagged, from which the neighbour of a flag may be one
+# Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: less than half, and no star
+# filled it, wherever its centre lies between pixels; less than a tenth, and there is no star.
+_FILLS, _LIGHT = 0.5, 0.1
 _AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
 
 
@@ -32,7 +33,7 @@ class Verdict:
     log_odds : ndarray, float32
         Posterior log odds of a cosmic ray.
     excess : ndarray, float32
-        Sigma above what the others lead to expect.
+        Sigma above what the others lead to expect; of what is no cosmic ray for sure, at most 0.
     full : ndarray, bool
         Where the others show a saturated source.
     alone : ndarray, bool
@@ -96,7 +97,10 @@ def compare(found, others, calibration, exptime, threshold=0.5):
         on_source = expected.high > pooling.SOURCE_SIGMA * found.rms
     more = found.flux - value
     flagged &= ~shape.of_a_source(found, more, sigma, flagged, on_source)
-    return Verdict(expected.known, flagged, log_odds, more / sigma, expected.full, expected.alone)
+    with np.errstate(invalid="ignore"):
+        excess = more / sigma
+        excess[(log_odds < _cut(threshold) - _DOUBT) & (excess > 0)] = 0
+    return Verdict(expected.known, flagged, log_odds, excess, expected.full, expected.alone)
 
 
 def _cut(threshold):
@@ -106,8 +110,27 @@ def _cut(threshold):
     return math.log(threshold / (1 - threshold) / COST_OF_MISSING)
 
 
-def saturated_events(found, saturated, others):
-    """Divide the saturated pixels by what the others show there: a star or none.
+@dataclass(frozen=True, eq=False)
+class Wells:
+    """Saturated pixels of a chip by what the others show there; (R, C) bool each, none where they say nothing.
+
+    Attributes
+    ----------
+    star : ndarray
+        A star that may have filled them.
+    faint_star : ndarray
+        A star that cannot have: a cosmic ray fell upon it.
+    empty : ndarray
+        None.
+    """
+
+    star: np.ndarray
+    faint_star: np.ndarray
+    empty: np.ndarray
+
+
+def wells(found, saturated, others):
+    """Divide the groups of saturated pixels by what the others show there.
 
     Parameters
     ----------
@@ -118,23 +141,22 @@ def saturated_events(found, saturated, others):
 
     Returns
     -------
-    saturation.SaturatedPixels
-        Groups of saturated pixels where the others say that a star is, and where they say that none
-        is. In neither where they say nothing.
+    Wells
     """
     labels, count = label_groups(saturated)
     label = labels.ravel()[found.index]
-    known, star = (np.zeros(count + 1, bool) for _ in range(2))
+    known, bright, light = (np.zeros(count + 1, bool) for _ in range(3))
     for one in (other.shown for other in others):
         seen = one.known & (label > 0)
         known[label[seen]] = True
         with np.errstate(invalid="ignore"):
-            star[label[seen & (one.near | (one.high > _STAR_SHARE * found.flux))]] = True
-    known[0] = star[0] = False
+            bright[label[seen & (one.near | (one.high > _FILLS * found.flux))]] = True
+            light[label[seen & (one.high > _LIGHT * found.flux)]] = True
+    known[0] = False
 
     def mask(of_group):
         out = np.zeros(saturated.shape, bool)
         out.ravel()[found.index] = of_group[label]
         return out
 
-    return SaturatedPixels(star=mask(star), cosmic_ray=mask(known & ~star))
+    return Wells(mask(known & bright), mask(known & ~bright & light), mask(known & ~bright & ~light))
