@@ -6,11 +6,12 @@ import numpy as np
 
 from .likelihood import FLAT
 
-__all__ = ["Agreement", "agreement", "allowing_for"]
+__all__ = ["Agreement", "StarCounts", "agreement", "allowing_for", "stars_shown"]
 
-_BRIGHT_SIGMA = 15.0
+BRIGHT_SIGMA = 15.0
 _UNSUSPECTED = 0.05  # probability
-_SHOWN = 0.3  # of the peak of a star, that another exposure shows somewhere in its 2x2 pixels
+SHOWN = 0.3  # of the peak of a star, that another exposure shows somewhere in its 2x2 pixels
+_EXPECTED_SIGMA = 25.0
 _FEWEST = 20  # pixels that a scatter can be measured from
 _STEEP = 50.0  # sigma that a pixel of misalignment would change
 _SLOPES = np.geomspace(0.001, 2.0, 60)  # pixels
@@ -19,53 +20,61 @@ _MISSED, _STARS = 0.05, 5.0  # as if of five stars seen before a twentieth had b
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the bright pixels of an exposure say of another one.
+    """What sources say of another exposure.
 
     Attributes
     ----------
     slope : float
-        Pixels of misalignment that their differences allow for: a shift, a roll, or another focus.
+        Pixels of misalignment that the differences of bright pixels allow for: a shift, a roll.
+    share : float
+        Of the light of a star, by which its peak differs: another focus, another time.
     astray : float
-        Probability that it shows another place than it should, by the stars that it does not show.
+        Probability that it shows another place than it should, by the stars that one shows and the other
+        does not.
     stars, missed : int
-        Peaks, and those that it does not show.
+        Stars of either exposure, and those that the other one does not show.
     """
 
     slope: float
+    share: float
     astray: float
     stars: int
     missed: int
 
 
-def agreement(found, shown, least_slope):
+def agreement(found, shown, pointing, counts):
     """Measure how well another exposure agrees with a chip.
 
     Parameters
     ----------
     found : candidates.Candidates
     shown : lookup.Shown
-    least_slope : float
-        Error of the pointing, pixels.
+    pointing : pointing.Pointing
+        Of the other exposure.
+    counts : StarCounts
+        Of the other exposure's stars.
 
     Returns
     -------
     Agreement
     """
     with np.errstate(invalid="ignore"):
-        bright = (found.flux > _BRIGHT_SIGMA * found.rms) & shown.known & ~shown.near & ~found.near
+        bright = (found.flux > BRIGHT_SIGMA * found.rms) & shown.known & ~shown.near & ~found.near
     bright &= (found.p < _UNSUSPECTED) & (found.p_beside < _UNSUSPECTED)
     found, shown = found.part(bright), shown.part(bright)
     peak = (found.flux >= found.beside.max(axis=0)) & (found.beside.min(axis=0) > 0)
-    stars = int(np.count_nonzero(peak))
-    missed = int(np.count_nonzero(peak & (shown.high < _SHOWN * found.flux)))
+    stars = int(np.count_nonzero(peak)) + counts.stars
+    missed = int(np.count_nonzero(peak & (shown.high < SHOWN * found.flux))) + counts.missed
     value = np.maximum(shown.value, 0)
-    off = np.abs(found.flux - shown.value)
+    off = found.flux - shown.value
     sigma2 = found.rms**2 + value + shown.variance + (FLAT * value) ** 2
+    share = abs(1 - pointing.brightness)
+    size, sigma2 = np.abs(off), sigma2 + (share * value) ** 2
     steep = shown.spread > _STEEP * np.sqrt(sigma2)
     slope = max(
-        _slope(off, sigma2, shown.spread), _slope(off[steep], sigma2[steep], shown.spread[steep]), least_slope
+        _slope(size, sigma2, shown.spread), _slope(size[steep], sigma2[steep], shown.spread[steep]), pointing.error
     )
-    return Agreement(slope, (missed + _MISSED) / (stars + _STARS), stars, missed)
+    return Agreement(slope, share, (missed + _MISSED) / (stars + _STARS), stars, missed)
 
 
 def _slope(off, sigma2, spread):
@@ -78,6 +87,45 @@ def _slope(off, sigma2, spread):
     return float(slope)
 
 
-def allowing_for(shown, slope):
-    """Return what an exposure shows, with the variance of a misalignment."""
-    return replace(shown, variance=shown.variance + (np.float32(slope) * shown.spread) ** 2)
+def allowing_for(shown, agrees):
+    """Return what an exposure shows, with the variance of what it disagrees by."""
+    variance = shown.variance + (np.float32(agrees.slope) * shown.spread) ** 2
+    return replace(shown, variance=variance + (np.float32(agrees.share) * np.maximum(shown.value, 0)) ** 2)
+
+
+@dataclass(frozen=True)
+class StarCounts:
+    """How many stars of another exposure a chip should show, and how many it does not."""
+
+    stars: int = 0
+    missed: int = 0
+
+    def __add__(self, other):
+        return StarCounts(self.stars + other.stars, self.missed + other.missed)
+
+
+def stars_shown(chip, places, peaks):
+    """Count the stars of another exposure that a chip shows.
+
+    Parameters
+    ----------
+    chip : field_chip.FieldChip
+    places : ndarray, (2, K)
+        Rows and columns on the chip, nan where they are off it.
+    peaks : ndarray, (K,)
+        Electrons that are expected of them here.
+
+    Returns
+    -------
+    StarCounts
+        Of those that would stand 25 sigma high and are not near saturation.
+    """
+    rows, columns = chip.net.shape
+    with np.errstate(invalid="ignore"):
+        inside = (places[0] > 1) & (places[1] > 1) & (places[0] < rows - 2) & (places[1] < columns - 2)
+    y, x = np.rint(places[:, inside]).astype(int)
+    peak = peaks[inside]
+    tells = (peak > _EXPECTED_SIGMA * chip.background.rms_at(y, x)) & ~chip.near_saturated[y, x]
+    y, x, peak = y[tells], x[tells], peak[tells]
+    high = np.max([chip.net[y + dy, x + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0, initial=-np.inf)
+    return StarCounts(peak.size, int(np.count_nonzero(~(high > SHOWN * peak))))

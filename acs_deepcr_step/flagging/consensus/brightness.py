@@ -13,13 +13,15 @@ _UNSUSPECTED = 0.1  # probability
 _FEWEST = 3  # of the 5x5 pixels around
 
 
-def as_bright_as_here(found, expected):
+def as_bright_as_here(found, expected, asked):
     """Return what is expected if sources are as bright as most of their pixels are here.
 
     Parameters
     ----------
     found : candidates.Candidates
     expected : pooling.Expected
+    asked : ndarray of int
+        The candidates at which it matters.
 
     Returns
     -------
@@ -29,8 +31,7 @@ def as_bright_as_here(found, expected):
     """
     with np.errstate(invalid="ignore"):
         on_source = expected.known & (expected.high > SOURCE_SIGMA * found.rms)
-        sigma = np.sqrt(found.rms**2 + np.maximum(expected.value, 0) + expected.variance)
-        chosen = np.flatnonzero(on_source & (found.flux > expected.value + sigma))
+    chosen = asked[on_source[asked]]
     columns = found.shape[1]
     around = np.array([dy * columns + dx for dy in range(-2, 3) for dx in range(-2, 3)])
     at, there = at_index(found, found.index[chosen] + around[:, None])

@@ -46,12 +46,13 @@ class Calibration:
     exptime: float
     provenance: dict = field(default_factory=dict)
 
-    def log_odds(self, found, exptime):
-        """Return the log odds that candidates are cosmic rays by their own exposure, (K,) float32."""
+    def log_odds(self, found):
+        """Return the log odds that candidates are cosmic rays by their own exposure, (K,) float32.
+
+        They are those of an exposure of `exptime`; twice the time brings twice the cosmic rays, and as many stars.
+        """
         at = places(found)
-        # Twice the time brings twice the cosmic rays, and as many stars.
-        rate = np.float32(np.log(exptime / self.exptime))
-        return _between(self.network, (at.probability, at.flux, at.beside, at.ring)) + rate
+        return _between(self.network, (at.probability, at.flux, at.beside, at.ring))
 
     def shares(self, found):
         """Return the shares of sky and cosmic rays at candidates, two (3, K) float32."""

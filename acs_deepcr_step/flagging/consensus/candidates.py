@@ -88,17 +88,22 @@ def candidates(chip, threshold=0.5):
     flux = net.ravel()[index]
     rms = background.rms_at(*np.divmod(index, shape[1]))
     p = scaled.ravel()[index] / np.float32(SCALE)
-    three, five = (_square_sums(scaled, half).ravel()[index] / np.float32(SCALE) for half in (1, 2))
-    beside = net.ravel()[[at for i, at in enumerate(_around(index, shape, 1)) if i in (1, 3, 4, 6)]]
-    around = np.sort([net.ravel()[at] for at in _around(index, shape, 2)], axis=0)[3:5].mean(axis=0)
+    touching, ring = _ring(index, shape, 1), _ring(index, shape, 2)
+    nearest = [touching[step] for step in ((-1, 0), (0, -1), (0, 1), (1, 0))]
+    eight = [at for (dy, dx), at in ring.items() if dy % 2 == dx % 2 == 0]
+    around = np.sort([net.ravel()[at] for at in eight], axis=0)[3:5].mean(axis=0)
+    p_beside, p_ring = (
+        sum(scaled.ravel()[at].astype(np.int32) for at in places.values()) / np.float32(SCALE * len(places))
+        for places in (touching, ring)
+    )
     return Candidates(
         index,
         flux,
         rms,
         p,
-        (three - p) / 8,
-        (five - three) / 16,
-        beside,
+        p_beside,
+        p_ring,
+        net.ravel()[np.stack(nearest)],
         around,
         chip.saturated.ravel()[index],
         chip.near_saturated.ravel()[index],
@@ -106,28 +111,16 @@ def candidates(chip, threshold=0.5):
     )
 
 
-def _around(index, shape, step):
-    """Yield the flat index of the eight pixels so many rows or columns away; at the edge, the nearest there."""
+def _ring(index, shape, half):
+    """Return the flat index of the pixels around, so many rows or columns away, by their offsets.
+
+    Beyond the edge it is the nearest pixel's.
+    """
     y, x = np.divmod(index, shape[1])
-    rows = [np.clip(y + dy, 0, shape[0] - 1) * shape[1] for dy in (-step, 0, step)]
-    columns = [np.clip(x + dx, 0, shape[1] - 1) for dx in (-step, 0, step)]
-    for i, row in enumerate(rows):
-        for j, column in enumerate(columns):
-            if (i, j) != (1, 1):
-                yield row + column
-
-
-def _square_sums(values, half):
-    """Sums of squares of 2 half + 1 pixels, those beyond the edge counting as 0; (R, C) int32."""
-    sums = values.astype(np.int32)
-    for axis in (0, 1):
-        line = np.swapaxes(sums, 0, axis)
-        whole = line.copy(order="K")
-        for step in range(1, half + 1):
-            whole[step:] += line[:-step]
-            whole[:-step] += line[step:]
-        sums = np.swapaxes(whole, 0, axis)
-    return sums
+    steps = range(-half, half + 1)
+    rows = {dy: np.clip(y + dy, 0, shape[0] - 1) * shape[1] for dy in steps}
+    columns = {dx: np.clip(x + dx, 0, shape[1] - 1) for dx in steps}
+    return {(dy, dx): rows[dy] + columns[dx] for dy in steps for dx in steps if max(abs(dy), abs(dx)) == half}
 
 
 def at_index(found, index):

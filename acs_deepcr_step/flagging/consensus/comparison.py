@@ -89,14 +89,11 @@ def compared(found, chip, others, pointing):
     -------
     Compared
     """
-    seen = []
-    shown = lookup.look_up(found, chip, _counted(others, seen), pointing)
-    agrees = agreement.agreement(found, shown, pointing.error)
-    return Compared(agreement.allowing_for(shown, agrees.slope), agrees, pointing, bool(seen))
-
-
-def _counted(chips, seen):
-    """Yield chips, and note each."""
-    for chip in chips:
-        seen.append(None)
-        yield chip
+    shown, counts, overlaps = lookup.Shown.nothing(found.index.size), agreement.StarCounts(), False
+    for other in others:
+        overlaps = True
+        places = lookup.look_up(found, chip, other, pointing, shown)
+        counts += agreement.stars_shown(chip, *places)
+        del other  # before the next one is read
+    agrees = agreement.agreement(found, shown, pointing, counts)
+    return Compared(agreement.allowing_for(shown, agrees), agrees, pointing, overlaps)

@@ -9,7 +9,6 @@ from ...arrays.morphology import dilate
 from ...arrays.probabilities import above_threshold
 from .. import guard, saturation, single
 from . import verdict as verdicts
-from .candidates import at_index
 
 __all__ = ["decide", "reasons_of"]
 
@@ -39,7 +38,7 @@ def decide(chip, found, others, calibration, decision):
     wells = single.flagged_anyway(chip, _wells(chip, found, others, decision.threshold), decision)
     if not others:
         return single.reasons_of(chip.scaled_probability, wells, decision)
-    verdict = verdicts.compare(found, others, calibration, chip.exptime, decision.threshold)
+    verdict = verdicts.compare(found, others, calibration, decision.threshold)
     return reasons_of(chip.scaled_probability, wells, found, verdict, decision)
 
 
@@ -95,7 +94,6 @@ def reasons_of(scaled_probability, wells, found, verdict, decision):
     if decision.protect_saturated:
         flagged = saturation.without_bleed_edges(flagged, wells.star)
     _grow_by_excess(flagged, found, verdict.excess > enough)
-    _grow_in_doubt(flagged, found, ~verdict.known & ~near & (found.p > _SUSPECTED))
     known = np.zeros(scaled_probability.shape, bool)
     known.ravel()[found.index[verdict.known]] = True
     return _reasons(scaled_probability, wells.star, flagged, known, decision)
@@ -111,19 +109,6 @@ def _reasons(scaled_probability, star, flagged, known, decision):
     out[left & known] |= reasons.VETOED
     out[left & ~known] |= reasons.SPARED
     return out
-
-
-def _grow_in_doubt(flagged, found, doubtful):
-    """Flag, in place, what the network suspects beside a brighter flag where no other exposure tells.
-
-    The rim of an event is less certain to the network than its middle; a star's middle is not its rim.
-    """
-    doubtful = np.flatnonzero(doubtful)
-    columns = found.shape[1]
-    around = np.array([dy * columns + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx])
-    at, there = at_index(found, found.index[doubtful] + around[:, None])
-    brighter = there & flagged.ravel()[found.index[at]] & (found.flux[at] > found.flux[doubtful])
-    flagged.ravel()[found.index[doubtful[brighter.any(axis=0)]]] = True
 
 
 def _grow_by_excess(flagged, found, stands_out, rounds=2):

@@ -13,13 +13,11 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from ...arrays.interpolation import cubic, filled, squares
 from ...arrays.probabilities import SCALE
 from .chip_map import ChipMap
-from .pointing import Pointing
 
 __all__ = ["Shown", "look_up"]
 
 SUSPECT = 0.2  # the probability above which what another exposure shows may be its own cosmic ray
 _CURVED_SIGMA = 8.0  # a source so bright is interpolated by cubic convolution
-_EXACT = Pointing()
 _SHAPE = 0.1  # error of interpolation, of the range of what is left without the modelled stars
 
 
@@ -78,53 +76,54 @@ class Shown:
         return replace(self, variance=self.variance * factor**2, **scaled)
 
 
-def look_up(found, chip, others, pointing=_EXACT):
-    """Look up candidates on the chips of another exposure.
+def look_up(found, chip, other, pointing, shown):
+    """Look up candidates on one chip of another exposure.
 
     Parameters
     ----------
     found : candidates.Candidates
     chip : field_chip.FieldChip
         The chip that they are of.
-    others : iterable of field_chip.FieldChip
-        The chips of one other exposure; one at a time is held.
-    pointing : pointing.Pointing, optional
+    other : field_chip.FieldChip
+    pointing : pointing.Pointing
         Of the other exposure.
+    shown : Shown
+        Gets what the other chip shows, where it sees anything.
 
     Returns
     -------
-    Shown
+    places : ndarray, (2, K)
+        Of the other chip's stars on this one, nan where they are off it.
+    peaks : ndarray, (K,)
+        What these stars should have here, electrons.
     """
-    shift, reach = pointing.shift, pointing.reach
-    shown = Shown.nothing(found.index.size)
-    for other in others:
-        chip_map = ChipMap(chip.wcs, found.shape, other.wcs, other.net.shape)
-        y, x = chip_map(*found.places)
-        places = squares(y + shift[0], x + shift[1], other.bad)
-        if not places.where.size:
-            continue
-        if reach:
-            seen = _seen_within(other, places, reach)
+    shift, scale = pointing.shift, np.float32(chip.exptime / other.exptime)
+    here, there = (
+        ChipMap(one.wcs, one.net.shape, two.wcs, two.net.shape) for one, two in ((chip, other), (other, chip))
+    )
+    y, x = here(*found.places)
+    places = squares(y + shift[0], x + shift[1], other.bad)
+    stars = other.stars.through(lambda y, x: there(y - shift[0], x - shift[1]))
+    if places.where.size:
+        if pointing.reach:
+            seen = _seen_within(other, places, pointing.reach)
         else:
-            rest, light = _without_stars(found, chip, other, shift)
+            rest, light = _without_stars(found, other, stars)
             seen = _seen(other, rest, places, light[places.where])
-        shown.put(places.where, seen.scaled(np.float32(chip.exptime / other.exptime)))
-        del other, places, seen  # before the next one is read
-    return shown
+        shown.put(places.where, seen.scaled(scale))
+    return np.stack([stars.there.y, stars.there.x]), scale * stars.there.peak
 
 
-def _without_stars(found, chip, other, shift):
+def _without_stars(found, other, stars):
     """Return the other chip without stars and cosmic rays; and its stars' light at the candidates."""
     rest = other.net.copy()
     light = np.zeros(found.index.size, np.float32)
-    if other.stars.y.size:
-        chip_map = ChipMap(other.wcs, other.net.shape, chip.wcs, found.shape)
+    if stars.here.y.size:
         # A star off the target chip is left to interpolation, on both.
-        stars, there = other.stars.through(lambda y, x: chip_map(y - shift[0], x - shift[1]))
-        stars.add_to(rest, -1)
-        shown = np.zeros(found.shape, np.float32)
-        there.add_to(shown)
-        light = shown.ravel()[found.index]
+        stars.here.add_to(rest, -1)
+        drawn = np.zeros(found.shape, np.float32)
+        stars.there.add_to(drawn)
+        light = drawn.ravel()[found.index]
     filled(rest, _unusable(other))
     return rest, light
 

@@ -25,6 +25,8 @@ _AGREE = 0.5  # pixels between stars that agree
 _BRIGHTNESS = 2.0  # factor between a star here and there
 _ONE_STAR = 0.1  # pixels, of the place of a star that is alone
 _FRACTION = 0.5  # pixels
+_FEW = 3  # stars that are enough where the WCS is known to more than a fraction of a pixel only
+_LARGEST_OF_FEW = 1.0  # pixels
 _TOLERANCE = 3.0  # of the WCS's error, where a star is looked for
 
 
@@ -40,11 +42,14 @@ class Pointing:
         Of the shift along each axis, pixels.
     stars : int
         That it was measured from.
+    brightness : float
+        Of the peaks of its stars, for the same time, in units of those here: another focus makes them lower.
     """
 
     shift: tuple[float, float] = (0.0, 0.0)
     error: float = 0.0
     stars: int = 0
+    brightness: float = 1.0
 
     @property
     def reach(self):
@@ -117,29 +122,33 @@ def measure(chips, others, known_error):
         The shift of ten stars or more that agree, up to 5 pixels; of fewer, what they say within three times
         the error of the WCS, and that error; without any, no shift.
     """
-    pairs = [_offsets(one, other) for one in chips for other in others]
-    offsets = np.concatenate([np.zeros((0, 2)), *pairs])
+    offsets = np.concatenate([np.zeros((0, 3)), *(_offsets(one, other) for one in chips for other in others)])
     agreeing = _largest_cluster(offsets)
     if len(agreeing) < _ENOUGH:
-        near = np.hypot(*offsets.T) < _TOLERANCE * known_error + _AGREE
-        agreeing = _largest_cluster(offsets[near])
-    if not len(agreeing):
+        # Few stars agree on a small shift only; on a large one any two of them might.
+        far = min(_TOLERANCE * known_error, _LARGEST_OF_FEW) + _AGREE
+        agreeing = _largest_cluster(offsets[np.hypot(*offsets.T[:2]) < far])
+    if len(agreeing) < (1 if known_error <= _FRACTION else _FEW):
         return Pointing(error=known_error)
-    middle = np.median(agreeing, axis=0)
-    scatter = 1.4826 * np.median(np.abs(agreeing - middle))
+    *middle, log_brightness = np.median(agreeing, axis=0)
+    scatter = 1.4826 * np.median(np.abs(agreeing[:, :2] - middle))
     if len(agreeing) < _ENOUGH:
         scatter = max(scatter, _ONE_STAR)
     variance = scatter**2 / len(agreeing)
     # What the WCS says counts as one measurement more, unless many stars say otherwise.
     weight = known_error**2 / (known_error**2 + variance) if len(agreeing) < _ENOUGH else 1.0
-    shift = tuple(float(one) for one in weight * middle)
-    return Pointing(shift, math.sqrt(weight * variance), len(agreeing))
+    shift = tuple(float(weight * one) for one in middle)
+    brightness = math.exp(log_brightness) if len(agreeing) >= _ENOUGH else 1.0
+    return Pointing(shift, math.sqrt(weight * variance), len(agreeing), brightness)
 
 
 def _offsets(one, other):
-    """From the places of stars to all stars of the other chip that are near and as bright, (K, 2)."""
+    """From the places of stars to all stars of the other chip that are near and as bright.
+
+    Rows and columns, and the logarithm of their brightness there over that here, (K, 3).
+    """
     if not one.stars.y.size or not other.stars.y.size:
-        return np.zeros((0, 2))
+        return np.zeros((0, 3))
     brightest = np.argsort(one.stars.peak)[::-1][:_MOST]
     to_other = ChipMap(one.wcs, one.shape, other.wcs, other.shape)
     places = np.column_stack(to_other(one.stars.y[brightest], one.stars.x[brightest]))
@@ -149,16 +158,17 @@ def _offsets(one, other):
     near = cKDTree(places).sparse_distance_matrix(cKDTree(there), _FARTHEST, output_type="coo_matrix")
     ratio = other.stars.peak[near.col] / other.exptime / peak[near.row]
     alike = (ratio < _BRIGHTNESS) & (ratio > 1 / _BRIGHTNESS)
-    return there[near.col[alike]] - places[near.row[alike]]
+    return np.column_stack([there[near.col[alike]] - places[near.row[alike]], np.log(ratio[alike])])
 
 
 def _largest_cluster(offsets):
-    """Return the offsets that agree with the most others; none if there are none."""
+    """Return the offsets, the first two columns, that agree with the most others; none if there are none."""
     if not len(offsets):
         return offsets
-    number = cKDTree(offsets).query_ball_point(offsets, _AGREE, return_length=True)
-    centre = offsets[np.argmax(number)]
+    places = offsets[:, :2]
+    number = cKDTree(places).query_ball_point(places, _AGREE, return_length=True)
+    centre = places[np.argmax(number)]
     for _ in range(3):
-        agreeing = offsets[np.hypot(*(offsets - centre).T) < _AGREE]
-        centre = np.median(agreeing, axis=0)
-    return agreeing
+        agreeing = np.hypot(*(places - centre).T) < _AGREE
+        centre = np.median(places[agreeing], axis=0)
+    return offsets[agreeing]

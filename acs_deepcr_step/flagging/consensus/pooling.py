@@ -4,7 +4,7 @@ They share the sky, so their likelihoods do not multiply: what they show is pool
 since any of them may be hit there too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -45,6 +45,10 @@ class Expected:
     astray: np.ndarray
     full: np.ndarray
     alone: np.ndarray
+
+    def part(self, chosen):
+        """Return what is expected of some of the candidates."""
+        return Expected(*(getattr(self, one.name)[chosen] for one in fields(self)))
 
 
 def pooled(found, shown, agreements):

@@ -8,7 +8,7 @@ for that; it is measured from the chip's own stars (in the spirit of Anderson & 
 2000, PASP 112, 1360, whose profile is not round).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,13 +54,13 @@ def find_stars(chip):
     Returns
     -------
     Stars
-        None where there are too few to measure a profile.
+        Of fewer than five the profile is a Gaussian's.
     """
     bad, saturated, noise = chip.bad, chip.saturated, chip.background.typical_rms
     good = (chip.scaled_probability < _PROBABILITY * SCALE) & ~saturated & ~bad
     image = np.where(bad, np.float32(0), chip.net)
     y, x = _peaks(image, noise, good, saturated)
-    if y.size < _FEWEST:
+    if not y.size:
         return Stars.none()
     peak = image[y, x].astype(float)
     reach = _REACHES[np.searchsorted(_BRIGHT, peak / noise)]
@@ -166,7 +166,7 @@ def _fitted(stars, rest, good, noise, window=_CORE):
     y, x, peak, rise = np.zeros(stars.y.size), np.zeros(stars.y.size), stars.peak, np.zeros(stars.y.size)
     data = (
         rest.ravel()[at]
-        + light(stars.profile, dy, dx, stars.reach[:, None, None]) * stars.peak[:, None, None]
+        + _own_light(stars, dy, dx) * stars.peak[:, None, None]
     )
     level = _level(stars, rest, good)
     data -= level[:, None, None]
@@ -195,6 +195,15 @@ def _fitted(stars, rest, good, noise, window=_CORE):
     return stars.y + y, stars.x + x, peak
 
 
+def _own_light(stars, dy, dx):
+    """Return the light of stars, of peak 1, in the windows around each, to the reach of each."""
+    out = np.empty(dy.shape, np.float32)
+    for reach in np.unique(stars.reach):
+        its = stars.reach == reach
+        out[its] = light(stars.profile, dy[its], dx[its], reach)
+    return out
+
+
 def _level(stars, rest, good):
     """Return the local background under each star: the faint ones of the pixels four away."""
     at, inside, dy, dx = windows(stars.y, stars.x, 4, rest.shape)
@@ -216,7 +225,7 @@ def _profiled(stars, rest, good, noise):
         return stars
     at, inside, dy, dx = windows(stars.y[chosen], stars.x[chosen], REACH, rest.shape)
     peak = np.broadcast_to(stars.peak[chosen][:, None, None], at.shape)
-    usual = light(stars.profile, dy, dx, stars.reach[chosen][:, None, None]) * peak
+    usual = _own_light(replace(stars, reach=stars.reach[chosen]), dy, dx) * peak
     radius2 = dy**2 + dx**2
     usable = inside & good.ravel()[at] & (radius2 < REACH**2)
     usual, peak, radius2 = usual[usable], peak[usable], radius2[usable]

@@ -66,10 +66,10 @@ def expected_of(found, others):
         some = slice(first, first + _AT_A_TIME)
         parts.append(pooling.pooled(found.part(some), [one.shown.part(some) for one in others], agreements))
     joined = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(parts[0])}
-    return brightness.as_bright_as_here(found, pooling.Expected(**joined))
+    return pooling.Expected(**joined)
 
 
-def compare(found, others, calibration, exptime, threshold=0.5):
+def compare(found, others, calibration, threshold=0.5):
     """Decide on candidates by what other exposures show.
 
     Parameters
@@ -78,8 +78,6 @@ def compare(found, others, calibration, exptime, threshold=0.5):
     others : list of comparison.Compared
     calibration : calibration.Calibration
         Of the model.
-    exptime : float
-        Of the exposure, seconds.
     threshold : float
         Probability.
 
@@ -87,8 +85,14 @@ def compare(found, others, calibration, exptime, threshold=0.5):
     -------
     Verdict
     """
-    expected = expected_of(found, others)
-    log_odds = calibration.log_odds(found, exptime) + likelihood.log_ratio(found, expected, calibration)
+    expected, own = expected_of(found, others), calibration.log_odds(found)
+    log_odds = own + likelihood.log_ratio(found, expected, calibration)
+    # What would be flagged upon a source may be one that varies.
+    doubtful = np.flatnonzero(expected.known & (log_odds > _cut(threshold) - _DOUBT))
+    expected = brightness.as_bright_as_here(found, expected, doubtful)
+    log_odds[doubtful] = own[doubtful] + likelihood.log_ratio(
+        found.part(doubtful), expected.part(doubtful), calibration
+    )
     told = expected.known & ~expected.full
     flagged = told & (log_odds > _cut(threshold))
     value = np.where(told, expected.value, np.nan)
