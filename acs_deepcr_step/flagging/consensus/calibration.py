@@ -5,14 +5,13 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
 from ...errors import ModelError
 
-__all__ = ["BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "Calibration", "places"]
+__all__ = ["BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "Calibration", "between", "place"]
 
 # Nodes of the tables: log odds of the probability; flux and surroundings in units of the rms; mean
 # probabilities of the pixels around.
@@ -51,16 +50,22 @@ class Calibration:
 
         They are those of an exposure of `exptime`; twice the time brings twice the cosmic rays, and as many stars.
         """
-        at = places(found)
-        return _between(self.network, (at.probability, at.flux, at.beside, at.ring))
+        p = np.clip(found.p, np.float32(1e-4), np.float32(1 - 1e-4))
+        at = (
+            place(np.log(p / (1 - p)), PROBABILITY),
+            place(found.flux / found.rms, FLUX),
+            place(found.p_beside, BESIDE),
+            place(found.p_ring, RING),
+        )
+        return between(self.network, at)
 
     def shares(self, found):
         """Return the shares of sky and cosmic rays at candidates, two (3, K) float32."""
-        at = places(found)
+        at = place(found.flux / found.rms, FLUX), place(found.around / found.rms, SURROUNDINGS)
         return tuple(
-            np.stack([_between(table[..., i], (at.flux, at.surroundings)) for i in range(3)])
-            for table in (self.sky, self.cosmic_ray)
+            np.stack([between(table[..., i], at) for i in range(3)]) for table in (self.sky, self.cosmic_ray)
         )
+
     def to_json(self):
         """Return the calibration as text."""
         tables = {name: np.round(getattr(self, name), 4).tolist() for name in _TABLES}
@@ -94,35 +99,13 @@ _TABLES = {
 }
 
 
-class Places(NamedTuple):
-    """Places of candidates in the tables, in units of nodes; (K,) float32 each."""
-
-    probability: np.ndarray
-    flux: np.ndarray
-    beside: np.ndarray
-    ring: np.ndarray
-    surroundings: np.ndarray
+def place(values, nodes):
+    """Return places between nodes, in units of nodes, (K,) float32; the first node for nan."""
+    return np.nan_to_num(np.interp(values, nodes, np.arange(nodes.size))).astype(np.float32)
 
 
-def places(found):
-    """Return the `Places` of candidates; the first node for nan."""
-    p = np.clip(found.p, np.float32(1e-4), np.float32(1 - 1e-4))
-    values = (
-        (np.log(p / (1 - p)), PROBABILITY),
-        (found.flux / found.rms, FLUX),
-        (found.p_beside, BESIDE),
-        (found.p_ring, RING),
-        (found.around / found.rms, SURROUNDINGS),
-    )
-    return Places(
-        *(
-            np.nan_to_num(np.interp(value, nodes, np.arange(nodes.size))).astype(np.float32)
-            for value, nodes in values
-        )
-    )
-
-
-def _between(table, at):
+def between(table, at):
+    """Return the values of a table at places between its nodes, (K,) float32."""
     return map_coordinates(table, np.stack(at), order=1, mode="nearest", output=np.float32)
 
 

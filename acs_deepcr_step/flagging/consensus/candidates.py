@@ -30,14 +30,10 @@ class Candidates:
         Probability.
     p_beside, p_ring : ndarray, float32
         Mean probability of the eight pixels that touch it, and of the sixteen around these: a track goes on.
-    beside : ndarray, (4, K), float32
-        Electrons above the background of the pixels above, left, right and below.
-    around : ndarray, float32
-        Median of the eight pixels two rows or columns away, electrons above the background.
     full, near : ndarray, bool
         Whether the pixel is saturated, and whether one within 7x7 is.
-    shape : tuple of int
-        Of the chip.
+    net : ndarray, (R, C), float32
+        The chip, electrons above the background.
     """
 
     index: np.ndarray
@@ -46,11 +42,26 @@ class Candidates:
     p: np.ndarray
     p_beside: np.ndarray = field(repr=False)
     p_ring: np.ndarray = field(repr=False)
-    beside: np.ndarray = field(repr=False)
-    around: np.ndarray = field(repr=False)
     full: np.ndarray = field(repr=False)
     near: np.ndarray = field(repr=False)
-    shape: tuple[int, int]
+    net: np.ndarray = field(repr=False)
+
+    @property
+    def shape(self):
+        """Rows and columns of the chip."""
+        return self.net.shape
+
+    @property
+    def beside(self):
+        """Electrons above the background of the pixels above, left, right and below, (4, K) float32."""
+        touching = _ring(self.index, self.shape, 1)
+        return self.net.ravel()[np.stack([touching[step] for step in ((-1, 0), (0, -1), (0, 1), (1, 0))])]
+
+    @property
+    def around(self):
+        """Median of the eight pixels two rows or columns away, electrons above the background, (K,) float32."""
+        eight = [at for (dy, dx), at in _ring(self.index, self.shape, 2).items() if dy % 2 == dx % 2 == 0]
+        return np.sort(self.net.ravel()[np.stack(eight)], axis=0)[3:5].mean(axis=0)
 
     @property
     def places(self):
@@ -59,8 +70,8 @@ class Candidates:
 
     def part(self, chosen):
         """Return some of the candidates, by slice, index or mask."""
-        arrays = (getattr(self, one.name)[..., chosen] for one in fields(self) if one.name != "shape")
-        return Candidates(*arrays, self.shape)
+        arrays = (getattr(self, one.name)[chosen] for one in fields(self) if one.name != "net")
+        return Candidates(*arrays, self.net)
 
 
 def candidates(chip, threshold=0.5):
@@ -88,27 +99,12 @@ def candidates(chip, threshold=0.5):
     flux = net.ravel()[index]
     rms = background.rms_at(*np.divmod(index, shape[1]))
     p = scaled.ravel()[index] / np.float32(SCALE)
-    touching, ring = _ring(index, shape, 1), _ring(index, shape, 2)
-    nearest = [touching[step] for step in ((-1, 0), (0, -1), (0, 1), (1, 0))]
-    eight = [at for (dy, dx), at in ring.items() if dy % 2 == dx % 2 == 0]
-    around = np.sort([net.ravel()[at] for at in eight], axis=0)[3:5].mean(axis=0)
     p_beside, p_ring = (
         sum(scaled.ravel()[at].astype(np.int32) for at in places.values()) / np.float32(SCALE * len(places))
-        for places in (touching, ring)
+        for places in (_ring(index, shape, 1), _ring(index, shape, 2))
     )
-    return Candidates(
-        index,
-        flux,
-        rms,
-        p,
-        p_beside,
-        p_ring,
-        net.ravel()[np.stack(nearest)],
-        around,
-        chip.saturated.ravel()[index],
-        chip.near_saturated.ravel()[index],
-        shape,
-    )
+    full, near = (mask.ravel()[index] for mask in (chip.saturated, chip.near_saturated))
+    return Candidates(index, flux, rms, p, p_beside, p_ring, full, near, net)
 
 
 def _ring(index, shape, half):

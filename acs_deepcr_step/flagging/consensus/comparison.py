@@ -14,7 +14,7 @@ __all__ = ["Compared", "compared"]
 _ASKED = 20_000  # candidates that tell whether an exposure says anything
 _MOVES = 0.1  # of the log odds: less is nothing
 _SHARE = 0.01  # of the candidates
-_ELSEWHERE = 0.5  # probability from which an exposure counts as one of another place
+_ELSEWHERE = 0.25  # of the stars: if more are missing, the exposure shows another place, or lost its guiding
 _UNLIKE = 0.5  # pixels of misalignment that leave little to compare
 
 
@@ -54,8 +54,8 @@ class Compared:
         return float(np.mean(np.abs(likelihood.log_ratio(some, expected, calibration)) > _MOVES))
 
     def is_used(self, found, calibration):
-        """Return whether it moves the log odds of one candidate in a hundred that it covers."""
-        return self.moved(found, calibration) >= _SHARE
+        """Return whether it shows the same sky, and moves the log odds of one candidate in a hundred there."""
+        return self.agreement.astray <= _ELSEWHERE and self.moved(found, calibration) >= _SHARE
 
     @property
     def fault(self):

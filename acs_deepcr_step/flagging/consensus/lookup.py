@@ -17,7 +17,8 @@ from .chip_map import ChipMap
 __all__ = ["Shown", "look_up"]
 
 SUSPECT = 0.2  # the probability above which what another exposure shows may be its own cosmic ray
-_CURVED_SIGMA = 8.0  # a source so bright is interpolated by cubic convolution
+_CURVED_SIGMA = 8.0  # a source so bright is interpolated by cubic convolution,
+_CURVED_LEFT = 3.0  # if so many sigma are left of it without the modelled stars (the range of 2x2 pixels)
 _SHAPE = 0.1  # error of interpolation, of the range of what is left without the modelled stars
 
 
@@ -163,7 +164,7 @@ def _seen(other, rest, places, light):
     left = np.ptp(smooth, axis=0)
     bend = _SHAPE * left
     noise = (weights**2).sum(axis=0)
-    curves = np.flatnonzero(high > _CURVED_SIGMA * rms)
+    curves = np.flatnonzero((high > _CURVED_SIGMA * rms) & (left > _CURVED_LEFT * np.sqrt(rms**2 + high)))
     if curves.size:
         curved, noise[curves], good = cubic(rest, corner[curves], places.offset[:, curves])
         bend[curves[~good]] = 0.5 * left[curves[~good]]

@@ -11,6 +11,7 @@ import numpy as np
 __all__ = ["Expected", "pooled"]
 
 SOURCE_SIGMA = 5.0  # above which an exposure shows a source
+_HIT = 3.0  # times what any other exposure shows, the one in question included: a cosmic ray filled the pixel
 _MEDIAN = 1.5  # variance of a median of many values, in units of that of their mean
 _SCATTER = 2.2  # variance of a normal distribution over the square of its median absolute deviation
 
@@ -68,6 +69,8 @@ def pooled(found, shown, agreements):
         Value and high are medians weighted by certainty (of two exposures the mean). The variance is that
         of such a median, or what their scatter says where that is more.
     """
+    if len(shown) == 1:
+        return _of_one(found, shown[0], agreements[0].astray)
     value, variance, photons, high = (
         np.stack([getattr(one, name) for one in shown]) for name in ("value", "variance", "photons", "high")
     )
@@ -77,7 +80,7 @@ def pooled(found, shown, agreements):
         alone = seen.any(axis=0) & ~(high > 0.5 * found.flux).any(axis=0)
         # A star that fills a pixel is bright in every exposure; a cosmic ray that did it tells nothing.
         least = np.minimum(np.where(seen, high, np.inf).min(axis=0), found.flux)
-        usable = seen & ~(saturated & (high > 3 * np.maximum(least, 0)))
+        usable = seen & ~(saturated & (high > _HIT * np.maximum(least, 0)))
     weight = np.where(usable, 1 / np.where(usable, variance, 1), 0)
     total = weight.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -103,10 +106,26 @@ def pooled(found, shown, agreements):
     )
 
 
+def _of_one(found, shown, astray):
+    """Return what one other exposure leads to expect."""
+    with np.errstate(invalid="ignore"):
+        alone = shown.known & ~(shown.high > 0.5 * found.flux)
+        hit = shown.saturated & (shown.high > _HIT * np.maximum(np.minimum(shown.high, found.flux), 0))
+    known = shown.known & ~hit
+    return Expected(
+        known,
+        shown.value,
+        shown.variance,
+        shown.photons,
+        shown.high,
+        np.full(known.size, astray, np.float32),
+        shown.saturated & known,
+        alone,
+    )
+
+
 def _middle(values, weight):
     """Medians along the first axis, weighted, between two values their mean; nan where no weight is."""
-    if len(values) == 1:
-        return np.where(weight[0] > 0, values[0], np.nan)
     order = np.argsort(np.where(weight > 0, values, np.inf), axis=0)
     values, weight = (np.take_along_axis(each, order, axis=0) for each in (values, weight))
     position = np.cumsum(weight, axis=0) - 0.5 * weight  # of each in the whole, 0 to 1

@@ -62,10 +62,8 @@ class Stars:
             where pixels cover more sky.
         """
         y, x = to_other(self.y, self.x)
-        step = 0.5
         rows, columns = (
-            np.array(to_other(self.y + dy, self.x + dx)) - to_other(self.y - dy, self.x - dx)
-            for dy, dx in ((step, 0), (0, step))
+            np.array(to_other(self.y + dy, self.x + dx)) - (y, x) for dy, dx in ((1, 0), (0, 1))
         )
         area = np.abs(rows[0] * columns[1] - rows[1] * columns[0])
         on = np.isfinite(y) & np.isfinite(x)

@@ -85,12 +85,18 @@ def compare(found, others, calibration, threshold=0.5):
     -------
     Verdict
     """
-    expected, own = expected_of(found, others), calibration.log_odds(found)
-    log_odds = own + likelihood.log_ratio(found, expected, calibration)
+    expected, doubt = expected_of(found, others), _cut(threshold) - _DOUBT
+    log_odds = calibration.log_odds(found)
+    with np.errstate(invalid="ignore"):
+        stands_out = found.flux > expected.value + found.rms
+    asked = np.flatnonzero(expected.known & (stands_out | (log_odds > doubt)))
+    own = log_odds[asked]
+    log_odds[asked] += likelihood.log_ratio(found.part(asked), expected.part(asked), calibration)
     # What would be flagged upon a source may be one that varies.
-    doubtful = np.flatnonzero(expected.known & (log_odds > _cut(threshold) - _DOUBT))
+    some = np.flatnonzero(log_odds[asked] > doubt)
+    doubtful = asked[some]
     expected = brightness.as_bright_as_here(found, expected, doubtful)
-    log_odds[doubtful] = own[doubtful] + likelihood.log_ratio(
+    log_odds[doubtful] = own[some] + likelihood.log_ratio(
         found.part(doubtful), expected.part(doubtful), calibration
     )
     told = expected.known & ~expected.full
