@@ -9,6 +9,7 @@
 `evaluation`  curves (`roc`), counts (`tally`), what is scored (`scoring`), `table3`, `figures`;
               one's own `visit`
 `fit`         the training `loop` and its `recipe`; `inpainting` models
+`calibration` how often a model is right, by simulated `fields` (`measure`): its file of tables
 `simulated`   samples of the `simulator`; simulated `sets`
 `reproduce`   all of the paper (`reproduction`)
 `commands`    the subcommands of ``acs-deepcr``
@@ -24,6 +25,7 @@ import importlib
 
 _MODULES = (
     "archive",
+    "calibration",
     "commands",
     "evaluation",
     "fit",

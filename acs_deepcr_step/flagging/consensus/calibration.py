@@ -1,6 +1,7 @@
 """How often the network is right, and how often the sky is what: tables that are counted, not set.
 
-`training.calibration` counts them on simulated exposures; the file lies beside the model's weights.
+`training.calibration` counts them on simulated exposures; the file lies beside the model's weights
+(`network.calibration_file`).
 """
 
 import json
@@ -12,7 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from ...errors import ModelError
 
-__all__ = ["BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "Calibration", "places"]
+__all__ = ["BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "TABLES", "Calibration", "places"]
 
 # Nodes of the tables: log odds of the probability; flux and surroundings in units of the rms; mean
 # probabilities of the pixels around.
@@ -60,10 +61,13 @@ class Calibration:
             np.stack([_between(table[..., i], (at.flux, at.surroundings)) for i in range(3)])
             for table in (self.sky, self.cosmic_ray)
         )
+
     def to_json(self):
-        """Return the calibration as text."""
-        tables = {name: np.round(getattr(self, name), 4).tolist() for name in _TABLES}
-        return json.dumps({"exptime": self.exptime, "provenance": self.provenance, **tables})
+        """Return the calibration as text, a table a line, with four digits that count."""
+        content = {"exptime": self.exptime, "provenance": self.provenance}
+        content |= {name: _FOUR_DIGITS(getattr(self, name)).tolist() for name in TABLES}
+        lines = (f"{json.dumps(name)}: {_compact(value)}" for name, value in content.items())
+        return "{" + ",\n".join(lines) + "}\n"
 
     @classmethod
     def from_json(cls, text, name):
@@ -76,17 +80,20 @@ class Calibration:
         """
         try:
             content = json.loads(text)
-            tables = {one: np.array(content[one], np.float32) for one in _TABLES}
-            if any(tables[one].shape != shape for one, shape in _TABLES.items()):
+            tables = {one: np.array(content[one], np.float32) for one in TABLES}
+            if any(tables[one].shape != shape for one, shape in TABLES.items()):
                 raise ValueError("tables of other shapes")
             if not all(np.isfinite(table).all() for table in tables.values()):
                 raise ValueError("values that are not finite")
-            return cls(**tables, exptime=float(content["exptime"]), provenance=dict(content["provenance"]))
+            exptime = float(content["exptime"])
+            if not 0 < exptime < np.inf:
+                raise ValueError(f"an exposure time of {exptime}")
+            return cls(**tables, exptime=exptime, provenance=dict(content["provenance"]))
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{name} is not a calibration ({error}): make it anew.") from error
 
 
-_TABLES = {
+TABLES = {
     "network": (PROBABILITY.size, FLUX.size, BESIDE.size, RING.size),
     "sky": (FLUX.size, SURROUNDINGS.size, 3),
     "cosmic_ray": (FLUX.size, SURROUNDINGS.size, 3),
@@ -119,6 +126,14 @@ def places(found):
             for value, nodes in values
         )
     )
+
+
+# Shares may be small: decimals would make nothing of them.
+_FOUR_DIGITS = np.vectorize(lambda value: float(f"{value:.4g}"))
+
+
+def _compact(value):
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def _between(table, at):
