@@ -16,7 +16,7 @@ from ...flagging.consensus.calibration import TABLES, Calibration, places
 __all__ = ["REFERENCE", "Evidence", "counted", "evidence"]
 
 REFERENCE = 500.0  # seconds: the exposure time that the tables are for
-# As if so many candidates had been seen before that were as others with the same first quantities, or flux.
+# As if so many candidates had been seen before that are like others of the same first quantities, or flux.
 _PRIOR, _PRIOR_OF_SHARES = 4.0, 30.0
 _ROUNDS = 25  # of expectation and maximisation
 _LEAST = 1e-12  # per electron: no value is impossible
@@ -127,10 +127,10 @@ def _log_odds(hits, others):
     Where few candidates are, they are those of the table without its last axis, and so on for that one.
     """
     share = (hits.sum() + 0.5) / (hits.sum() + others.sum() + 1)
-    for axes in range(2, hits.ndim + 1):
+    for axes in range(1, hits.ndim + 1):
         left = tuple(range(axes, hits.ndim))
         some, rest = hits.sum(left), others.sum(left)
-        before = share if axes == 2 else share[..., None]
+        before = share if axes == 1 else share[..., None]
         share = (some + _PRIOR * before) / (some + rest + _PRIOR)
     return np.log(share / (1 - share))
 

@@ -22,7 +22,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="for the calibration (default: MODEL.calibration.json beside the weights, where runs look for it)",
+        help="for the calibration (default: beside the weights, MODEL.calibration.json: runs look there)",
     )
     parser.add_argument(
         "--quick",
