@@ -13,7 +13,9 @@ from scipy.ndimage import map_coordinates
 
 from ...errors import ModelError
 
-__all__ = ["BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "TABLES", "Calibration", "places"]
+__all__ = [
+    "BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "TABLES", "Calibration", "Places", "places",
+]  # fmt: skip
 
 # Nodes of the tables: log odds of the probability; flux and surroundings in units of the rms; mean
 # probabilities of the pixels around.
