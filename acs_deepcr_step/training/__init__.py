@@ -8,8 +8,8 @@
 `truth`       truth by TweakReg and AstroDrizzle (`pipeline`), in files (`file`), its `completeness`
 `evaluation`  curves (`roc`), counts (`tally`), what is scored (`scoring`), `table3`, `figures`;
               one's own `visit`
+`calibration` how often a model is right: counted (`measure`) on simulated `fields`
 `fit`         the training `loop` and its `recipe`; `inpainting` models
-`calibration` how often a model is right, by simulated `fields` (`measure`): its file of tables
 `simulated`   samples of the `simulator`; simulated `sets`
 `reproduce`   all of the paper (`reproduction`)
 `commands`    the subcommands of ``acs-deepcr``
