@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from ..errors import ExposureError, StepError
 from ..files import mask_file
 from ..files.atomic import locked
-from ..flagging.consensus import calibration, candidates, pointing
+from ..flagging.consensus import candidates, pointing
 from ..flagging.consensus.comparison import compared
 from ..flagging.consensus.decision import decide as decide_on_field
 from ..flagging.consensus.field_chip import FieldChip
 from ..flagging.consensus.pointing import Pointing
-from . import exposure_work, results, up_to_date
+from . import calibrations, exposure_work, results, up_to_date
 from .asked import choose
 from .field_member import FieldMember
 from .task import Outcome
@@ -189,7 +189,7 @@ class FieldDecision:
         """Return the reasons of a chip's pixels, (R, C) uint16."""
         summary = self.member.chips[sci.chip.extver]
         decision = self.member.task.parameters.decision
-        tables = calibration.load(self.member.task.model)
+        tables = calibrations.load(self.member.task.model)
         chip = FieldChip(
             image.net,
             image.scaled_probability,

@@ -15,7 +15,7 @@ _EXPECTED_SIGMA = 25.0
 _FEWEST = 20  # pixels that a scatter can be measured from
 _STEEP = 50.0  # sigma that a pixel of misalignment would change
 _SLOPES = np.geomspace(0.001, 2.0, 60)  # pixels
-_MISSED, _STARS = 0.05, 5.0  # as if of five stars seen before a twentieth had been missing
+_MISSED, _STARS = 0.05, 10.0  # as if ten stars had been seen before, and hardly one missed
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How often the network is right, and how often the sky is what: tables that are counted, not set.
 
-`training.calibration` counts them on simulated exposures; the file lies beside the model's weights.
+`training.calibration` counts them on simulated exposures; the file lies beside the model's weights
+(`network.calibration_file`).
 """
 
 import json
@@ -11,7 +12,9 @@ from scipy.ndimage import map_coordinates
 
 from ...errors import ModelError
 
-__all__ = ["BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "Calibration", "between", "place"]
+__all__ = [
+    "BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "TABLES", "Calibration", "between", "network_places", "share_places",
+]  # fmt: skip
 
 # Nodes of the tables: log odds of the probability; flux and surroundings in units of the rms; mean
 # probabilities of the pixels around.
@@ -30,11 +33,9 @@ class Calibration:
     ----------
     network : ndarray, (P, F, B, R)
         Log odds of a cosmic ray at the nodes of probability, flux, and mean probability of the pixels that
-        touch it and of those around these, in an exposure of `exptime`.
-    sky, cosmic_ray : ndarray, (F, M, 3)
+        touch it and of those around these.
+    sky, cosmic_ray : ndarray, (F, S, 3)
         Shares at the nodes of flux and surroundings: nothing, the same (or less), something that changed.
-    exptime : float
-        Seconds.
     provenance : dict
         What it was counted from.
     """
@@ -42,34 +43,26 @@ class Calibration:
     network: np.ndarray = field(repr=False)
     sky: np.ndarray = field(repr=False)
     cosmic_ray: np.ndarray = field(repr=False)
-    exptime: float
     provenance: dict = field(default_factory=dict)
 
     def log_odds(self, found):
-        """Return the log odds that candidates are cosmic rays by their own exposure, (K,) float32.
-
-        They are those of an exposure of `exptime`; twice the time brings twice the cosmic rays, and as many stars.
-        """
-        p = np.clip(found.p, np.float32(1e-4), np.float32(1 - 1e-4))
-        at = (
-            place(np.log(p / (1 - p)), PROBABILITY),
-            place(found.flux / found.rms, FLUX),
-            place(found.p_beside, BESIDE),
-            place(found.p_ring, RING),
-        )
-        return between(self.network, at)
+        """Return the log odds that candidates are cosmic rays by their own exposure, (K,) float32."""
+        return between(self.network, network_places(found))
 
     def shares(self, found):
         """Return the shares of sky and cosmic rays at candidates, two (3, K) float32."""
-        at = place(found.flux / found.rms, FLUX), place(found.around / found.rms, SURROUNDINGS)
+        at = share_places(found)
         return tuple(
-            np.stack([between(table[..., i], at) for i in range(3)]) for table in (self.sky, self.cosmic_ray)
+            np.stack([between(table[..., i], at) for i in range(3)])
+            for table in (self.sky, self.cosmic_ray)
         )
 
     def to_json(self):
-        """Return the calibration as text."""
-        tables = {name: np.round(getattr(self, name), 4).tolist() for name in _TABLES}
-        return json.dumps({"exptime": self.exptime, "provenance": self.provenance, **tables})
+        """Return the calibration as text, a table a line, with four digits that count."""
+        content = {"provenance": self.provenance}
+        content |= {name: _FOUR_DIGITS(getattr(self, name)).tolist() for name in TABLES}
+        lines = (f"{json.dumps(name)}: {_compact(value)}" for name, value in content.items())
+        return "{" + ",\n".join(lines) + "}\n"
 
     @classmethod
     def from_json(cls, text, name):
@@ -82,36 +75,53 @@ class Calibration:
         """
         try:
             content = json.loads(text)
-            tables = {one: np.array(content[one], np.float32) for one in _TABLES}
-            if any(tables[one].shape != shape for one, shape in _TABLES.items()):
+            tables = {one: np.array(content[one], np.float32) for one in TABLES}
+            if any(tables[one].shape != shape for one, shape in TABLES.items()):
                 raise ValueError("tables of other shapes")
             if not all(np.isfinite(table).all() for table in tables.values()):
                 raise ValueError("values that are not finite")
-            return cls(**tables, exptime=float(content["exptime"]), provenance=dict(content["provenance"]))
+            return cls(**tables, provenance=dict(content["provenance"]))
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{name} is not a calibration ({error}): make it anew.") from error
 
 
-_TABLES = {
+TABLES = {
     "network": (PROBABILITY.size, FLUX.size, BESIDE.size, RING.size),
     "sky": (FLUX.size, SURROUNDINGS.size, 3),
     "cosmic_ray": (FLUX.size, SURROUNDINGS.size, 3),
 }
 
 
-def place(values, nodes):
-    """Return places between nodes, in units of nodes, (K,) float32; the first node for nan."""
-    return np.nan_to_num(np.interp(values, nodes, np.arange(nodes.size))).astype(np.float32)
+def network_places(found):
+    """Return places of candidates in the table of the network, in units of nodes, (4, K) float32."""
+    p = np.clip(found.p, np.float32(1e-4), np.float32(1 - 1e-4))
+    values = np.log(p / (1 - p)), found.flux / found.rms, found.p_beside, found.p_ring
+    return _places(values, (PROBABILITY, FLUX, BESIDE, RING))
+
+
+def share_places(found):
+    """Return places of candidates in the tables of shares, in units of nodes, (2, K) float32."""
+    return _places((found.flux / found.rms, found.around / found.rms), (FLUX, SURROUNDINGS))
+
+
+def _places(values, nodes):
+    """Return places between the nodes of some axes; the first node for nan."""
+    return np.stack(
+        [
+            np.nan_to_num(np.interp(value, its, np.arange(its.size))).astype(np.float32)
+            for value, its in zip(values, nodes, strict=True)
+        ]
+    )
+
+
+# Shares may be small: decimals would make nothing of them.
+_FOUR_DIGITS = np.vectorize(lambda value: float(f"{value:.4g}"))
+
+
+def _compact(value):
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def between(table, at):
     """Return the values of a table at places between its nodes, (K,) float32."""
-    return map_coordinates(table, np.stack(at), order=1, mode="nearest", output=np.float32)
-
-
-def load(model):
-    """Temporary."""
-    from pathlib import Path
-
-    path = Path(__file__).parents[2] / "network/weights/mask/ACS-WFC.calibration.json"
-    return Calibration.from_json(path.read_text(), path)
+    return map_coordinates(table, at, order=1, mode="nearest", output=np.float32)

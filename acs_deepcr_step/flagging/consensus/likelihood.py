@@ -9,10 +9,10 @@ something changed. How often each is the case is counted (`calibration`).
 import numpy as np
 from scipy.special import ndtr
 
-__all__ = ["FLAT", "densities", "log_ratio"]
+__all__ = ["ALWAYS", "FLAT", "densities", "log_ratio"]
 
 FLAT = 0.005  # error of flat fields, of the value
-_ALWAYS = 0.003  # of the places without a cosmic ray show less than f for no reason that is modelled
+ALWAYS = 0.003  # of the places without a cosmic ray show less than f for no reason that is modelled
 
 
 def densities(found, expected):
@@ -65,7 +65,7 @@ def log_ratio(found, expected, calibration):
     each = densities(found, expected)
     sky, cosmic_ray = calibration.shares(found)
     without = sky[0] * each["nothing"] + sky[1] * each["same"] + sky[2] * each["changed"]
-    without += _ALWAYS * each["less"]
+    without += ALWAYS * each["less"]
     with_one = (
         cosmic_ray[0] * each["nothing"] + cosmic_ray[1] * each["less"] + cosmic_ray[2] * each["changed"]
     )

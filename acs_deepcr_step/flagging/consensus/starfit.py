@@ -25,7 +25,6 @@ _PEAK_SIGMA = 25.0  # below, ten per cent of a star are less than its noise
 _PROBABILITY = 0.5  # beyond it is a cosmic ray; the network doubts the peaks of bright stars, too
 _WIDTHS = np.array([0.55, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0])  # pixels
 _FEWEST, _MOST = 5, 150  # stars that the profile is measured from
-_ROUNDS = 2
 _MODEL_ERROR = 0.02  # of a star's light
 _RISE = 1.0  # what a star stands on may rise towards it by this share of what is seen four pixels away
 _CLIP = 5.0  # sigma
@@ -41,7 +40,7 @@ class _Window:
     farthest: float
 
 
-_CORE, _WINGS = _Window(2, 3, 1.0), _Window(7, 6, 2.0)
+_CORE, _WINGS = _Window(2, 2, 1.0), _Window(7, 6, 2.0)
 
 
 def find_stars(chip):
@@ -68,10 +67,9 @@ def find_stars(chip):
     wells = _Wells.of(saturated, good)
     full, rest = Stars.none(), image
     stars.add_to(rest, -1)
-    for _ in range(_ROUNDS):
-        stars = _exchanged(rest, stars, _placed(stars, rest, good, noise))
-        stars = _exchanged(rest, stars, _profiled(stars, rest, good, noise))
-        full = _exchanged(rest, full, wells.stars(rest, full, noise, stars.profile))
+    stars = _exchanged(rest, stars, _placed(stars, rest, good, noise))
+    stars = _exchanged(rest, stars, _profiled(stars, rest, good, noise))
+    full = _exchanged(rest, full, wells.stars(rest, full, noise, stars.profile))
     stars = _exchanged(rest, stars, _placed(stars, rest, good, noise))
     full = wells.stars(rest, full, noise, stars.profile)
     return Stars(

@@ -10,10 +10,10 @@ from . import brightness, likelihood, pooling, shape
 
 __all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wells"]
 
-# What the others leave in doubt is flagged from odds of one in twelve on: a cosmic ray that is missed stays in
+# What the others leave in doubt is flagged from odds of one in thirteen on: a cosmic ray that is missed stays in
 # the product, and of a pixel too many there are others. `threshold` moves that: log odds at which a pixel is
 # flagged are those of the threshold, less the logarithm of this.
-COST_OF_MISSING = 12.0
+COST_OF_MISSING = 13.0
 _DOUBT = 4.0  # below the log odds that are flagged, from which the neighbour of a flag may be one
 # Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: less than half, and no star
 # filled it, wherever its centre lies between pixels; less than a tenth, and there is no star.
