@@ -203,12 +203,14 @@ def write(path, mask, notes=None, check=None):
         hdus.writeto(temporary, checksum=True)
 
 
-def read(path):
+def read(path, *, probabilities=True):
     """Read a mask file.
 
     Parameters
     ----------
     path : pathlib.Path
+    probabilities : bool, optional
+        Whether to read them; they take most of the time. Else they are None.
 
     Returns
     -------
@@ -225,7 +227,7 @@ def read(path):
         if fitsbytes.ones_complement(path.read_bytes()) != 0xFFFFFFFF:
             raise ValueError("it is damaged: its checksum is wrong")
         header = _header(hdus)
-        return replace(header, chips=_chips(hdus))
+        return replace(header, chips=_chips(hdus, probabilities))
 
 
 def read_header(path):
@@ -251,7 +253,7 @@ def _opened(path):
         ) from error
 
 
-def _chips(hdus):
+def _chips(hdus, wanted):
     chips = []
     for hdu in hdus:
         if hdu.name == "FLAGS":
@@ -260,11 +262,11 @@ def _chips(hdus):
             for image in (hdu, probabilities):
                 if len(image.shape) != 2 or math.prod(image.shape) > _MOST_PIXELS:
                     raise ValueError(f"an image of shape {image.shape}")
-            scaled = probabilities.data
-            if scaled.dtype.kind != "i" or scaled.dtype.itemsize != 2:
+            scaled = probabilities.data if wanted else None
+            if wanted and (scaled.dtype.kind != "i" or scaled.dtype.itemsize != 2):
                 raise ValueError("PROB does not hold 16-bit integers")
             # Mask files of version 0.1 had FLAGS of 8 bits.
-            if scaled.shape != hdu.data.shape or hdu.data.dtype not in (np.uint8, np.int16):
+            if probabilities.shape != hdu.data.shape or hdu.data.dtype not in (np.uint8, np.int16):
                 raise ValueError("FLAGS and PROB do not fit")
             flags, keys = hdu.data.astype(reasons.DTYPE), hdu.header
             number, nexp = int(keys["CCDCHIP"]), int(keys.get("DCRNEXP", 0))

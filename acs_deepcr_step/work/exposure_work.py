@@ -46,10 +46,13 @@ class DecidedExposure:
     chips : tuple of mask_file.ChipMask
     dq : dict of int to ndarray
         DQ arrays with the flags, by HDU.
+    earlier : provenance.Earlier or None
+        Flags that the file carried before.
     """
 
     chips: tuple[mask_file.ChipMask, ...]
     dq: dict[int, np.ndarray] = field(repr=False)
+    earlier: provenance.Earlier | None = field(repr=False)
 
 
 def flag(task, stage=None):
@@ -187,7 +190,7 @@ def decide(task, exposure, known, decider, outcome):
             mask_file.ChipMask(chip.extver, chip.ccdchip, digest, flags, scaled_probability, joint.nexp)
         )
         arrays[chip.dq] = bits
-    return DecidedExposure(tuple(chips), arrays)
+    return DecidedExposure(tuple(chips), arrays, earlier)
 
 
 def _chip_image(exposure, sci, scaled_probability, bits):
@@ -240,7 +243,7 @@ def store(task, exposure, mask, decided, stage, notes):
 
 def _completed(task, exposure, mask, decided):
     """Return the mask file with its chips, the flags of the run before, and its identity."""
-    before = _flags_of_target(task, exposure)
+    before = decided.earlier if task.target == exposure.path else _flags_of_target(task)
     if before is not None and before.flagged is not None:
         for chip in decided.chips:
             chip.reasons[before.flagged[chip.extver]] |= reasons.PREVIOUS
@@ -260,10 +263,8 @@ def _history(mask, count):
     return history
 
 
-def _flags_of_target(task, exposure):
-    """Return flags in the file that the mask will lie beside, which may be a copy."""
-    if task.target == exposure.path:
-        return provenance.earlier_flags(exposure)
+def _flags_of_target(task):
+    """Return flags in the copy of the exposure that the mask will lie beside."""
     if not task.target.exists():
         return None
     return provenance.earlier_flags(inspect(task.target, task.parameters.any_detector))

@@ -60,7 +60,8 @@ def agreement(found, shown, pointing, counts):
     """
     with np.errstate(invalid="ignore"):
         bright = (found.flux > BRIGHT_SIGMA * found.rms) & shown.known & ~shown.near & ~found.near
-    bright &= (found.p < _UNSUSPECTED) & (found.p_beside < _UNSUSPECTED)
+    bright = np.flatnonzero(bright & (found.p < _UNSUSPECTED))
+    bright = bright[found.part(bright).p_beside < _UNSUSPECTED]
     found, shown = found.part(bright), shown.part(bright)
     peak = (found.flux >= found.beside.max(axis=0)) & (found.beside.min(axis=0) > 0)
     stars = int(np.count_nonzero(peak)) + counts.stars

@@ -28,28 +28,42 @@ class Candidates:
         Of the background there, electrons.
     p : ndarray, float32
         Probability.
-    p_beside, p_ring : ndarray, float32
-        Mean probability of the eight pixels that touch it, and of the sixteen around these: a track goes on.
     full, near : ndarray, bool
         Whether the pixel is saturated, and whether one within 7x7 is.
     net : ndarray, (R, C), float32
         The chip, electrons above the background.
+    scaled_probability : ndarray, (R, C), int16
+        Of the chip.
     """
 
     index: np.ndarray
     flux: np.ndarray
     rms: np.ndarray
     p: np.ndarray
-    p_beside: np.ndarray = field(repr=False)
-    p_ring: np.ndarray = field(repr=False)
     full: np.ndarray = field(repr=False)
     near: np.ndarray = field(repr=False)
     net: np.ndarray = field(repr=False)
+    scaled_probability: np.ndarray = field(repr=False)
 
     @property
     def shape(self):
         """Rows and columns of the chip."""
         return self.net.shape
+
+    @property
+    def p_beside(self):
+        """Mean probability of the eight pixels that touch each, (K,) float32: a track goes on."""
+        return self._mean_probability(1)
+
+    @property
+    def p_ring(self):
+        """Mean probability of the sixteen pixels around these, (K,) float32."""
+        return self._mean_probability(2)
+
+    def _mean_probability(self, half):
+        places = _ring(self.index, self.shape, half).values()
+        scaled = self.scaled_probability.ravel()
+        return sum(scaled[at].astype(np.int32) for at in places) / np.float32(SCALE * len(places))
 
     @property
     def beside(self):
@@ -70,8 +84,9 @@ class Candidates:
 
     def part(self, chosen):
         """Return some of the candidates, by slice, index or mask."""
-        arrays = (getattr(self, one.name)[chosen] for one in fields(self) if one.name != "net")
-        return Candidates(*arrays, self.net)
+        whole = ("net", "scaled_probability")
+        arrays = (getattr(self, one.name)[chosen] for one in fields(self) if one.name not in whole)
+        return Candidates(*arrays, self.net, self.scaled_probability)
 
 
 def candidates(chip, threshold=0.5):
@@ -99,12 +114,8 @@ def candidates(chip, threshold=0.5):
     flux = net.ravel()[index]
     rms = background.rms_at(*np.divmod(index, shape[1]))
     p = scaled.ravel()[index] / np.float32(SCALE)
-    p_beside, p_ring = (
-        sum(scaled.ravel()[at].astype(np.int32) for at in places.values()) / np.float32(SCALE * len(places))
-        for places in (_ring(index, shape, 1), _ring(index, shape, 2))
-    )
     full, near = (mask.ravel()[index] for mask in (chip.saturated, chip.near_saturated))
-    return Candidates(index, flux, rms, p, p_beside, p_ring, full, near, net)
+    return Candidates(index, flux, rms, p, full, near, net, scaled)
 
 
 def _ring(index, shape, half):

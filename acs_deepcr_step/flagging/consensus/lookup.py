@@ -173,7 +173,9 @@ def _seen(other, rest, places, light):
         value[curves] = curved
     value += light
     variance = noise * (rms**2 + np.maximum(value, 0)) + bend**2
-    suspect = (other.scaled_probability.ravel()[four] > SUSPECT * SCALE).any(axis=0)
-    variance += np.where(suspect, (high - value) ** 2, 0)
+    suspect = np.flatnonzero((other.scaled_probability.ravel()[four] > SUSPECT * SCALE).any(axis=0))
+    variance[suspect] += (high[suspect] - value[suspect]) ** 2
     near = other.near_saturated.ravel()[corner]
-    return Shown(value, variance, noise, high, spread, other.saturated.ravel()[four].any(axis=0), near)
+    saturated = near.copy()
+    saturated[near] = other.saturated.ravel()[four[:, near]].any(axis=0)
+    return Shown(value, variance, noise, high, spread, saturated, near)

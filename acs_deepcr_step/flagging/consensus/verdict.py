@@ -14,6 +14,8 @@ __all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wel
 # the product, and of a pixel too many there are others. `threshold` moves that: log odds at which a pixel is
 # flagged are those of the threshold, less the logarithm of this.
 COST_OF_MISSING = 13.0
+_STANDS_OUT = 1.0  # sigma
+_SUSPECTED = 0.02  # probability
 _DOUBT = 4.0  # below the log odds that are flagged, from which the neighbour of a flag may be one
 # Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: less than half, and no star
 # filled it, wherever its centre lies between pixels; less than a tenth, and there is no star.
@@ -86,12 +88,15 @@ def compare(found, others, calibration, threshold=0.5):
     Verdict
     """
     expected, doubt = expected_of(found, others), _cut(threshold) - _DOUBT
-    log_odds = calibration.log_odds(found)
+    # Of the rest it is known beforehand that they are none: the network does not suspect them, and they do not
+    # stand out.
     with np.errstate(invalid="ignore"):
-        stands_out = found.flux > expected.value + found.rms
-    asked = np.flatnonzero(expected.known & (stands_out | (log_odds > doubt)))
-    own = log_odds[asked]
-    log_odds[asked] += likelihood.log_ratio(found.part(asked), expected.part(asked), calibration)
+        sigma = np.sqrt(found.rms**2 + np.maximum(expected.value, 0) + expected.variance)
+        asked = (found.flux > expected.value + _STANDS_OUT * sigma) | (found.p > min(_SUSPECTED, threshold))
+    asked = np.flatnonzero(expected.known & asked)
+    log_odds = np.full(found.index.size, -np.inf, np.float32)
+    own = calibration.log_odds(found.part(asked))
+    log_odds[asked] = own + likelihood.log_ratio(found.part(asked), expected.part(asked), calibration)
     # What would be flagged upon a source may be one that varies.
     some = np.flatnonzero(log_odds[asked] > doubt)
     doubtful = asked[some]
