@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from .arrays import dq as bits
 from .arrays import reasons
 from .arrays.background_map import measure_map
-from .arrays import dq as bits
 from .arrays.morphology import require_growth
 from .arrays.probabilities import to_scaled
 from .config.decision import Decision

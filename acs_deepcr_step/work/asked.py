@@ -6,7 +6,7 @@ from ..flagging.consensus import chip_map
 
 __all__ = ["choose"]
 
-_MOST = 5  # a sixth one hardly moves what five have said; so the cost grows with the number of exposures alone
+_MOST = 5  # a sixth hardly moves what five have said, and the cost grows with the number of exposures alone
 _GRID = 6  # points of a chip along each side, at which it is asked who sees them
 
 
@@ -40,7 +40,7 @@ def choose(member, members):
 
 
 def _tells(member, other):
-    """Return what another member tells at points of a member's chips: its variance in units of the other's."""
+    """Return what another member tells at points of a member's chips: this one's variance over its own."""
     told = []
     for one in member.chips.values():
         places = chip_map.inner_points(one.corners, _GRID)

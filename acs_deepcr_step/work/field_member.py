@@ -132,7 +132,7 @@ class FieldMember:
                 yield self._read(extver)
 
     def _read(self, extver):
-        """Read a chip, as `FieldChip`; our flags, or another run's, may be written into its file meanwhile."""
+        """Read a chip, as `FieldChip`; meanwhile a run may have written flags into its file."""
         summary = self.chips[extver]
         try:
             image, bits = _pixels(self.exposure, summary.chip)

@@ -236,7 +236,8 @@ def _warnings(deciding):
             f"(pixels) {listed}. The flags allow for it, AstroDrizzle will not: align them (TweakReg) before "
             "you drizzle."
         )
-    astray = {note for joint in deciding.used.values() for note in joint.note.split("; ") if "its WCS" in note}
+    notes = {note for joint in deciding.used.values() for note in joint.note.split("; ")}
+    astray = {note for note in notes if "its WCS" in note}
     if astray:
         yield (
             f"{name} is decided on without exposures that its WCS does not fit "

@@ -15,12 +15,12 @@ __all__ = ["find_fields"]
 # Spectra are not compared: a dither along the dispersion would have to be told from another wavelength.
 _DISPERSERS = frozenset({"G800L", "PR200L", "PR110L", "PR130L", "G280"})
 # Degrees between polarisers on the sky within which fully polarised light differs by less than a tenth.
-_POLARISED_ALIKE = 5.0
+_ALIKE = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Footprint:
-    """Where an exposure looks: the corners of its chips, the name of its WCS, and the angle of its columns."""
+    """Where an exposure looks: corners of its chips, name of its WCS, position angle of its columns."""
 
     corners: tuple[np.ndarray, ...]
     wcs_name: str
@@ -77,7 +77,7 @@ def _belong(one, other, footprints, tables):
     return (
         (a.instrument, a.passband) == (b.instrument, b.passband)
         and not _DISPERSERS & set(a.filter.split("+"))
-        and ("POL" not in a.filter or _turned(footprints[one.label], footprints[other.label]) < _POLARISED_ALIKE)
+        and ("POL" not in a.filter or _turned(*(footprints[its.label] for its in (one, other))) < _ALIKE)
         and tables.get(Path(a.path).resolve()) == tables.get(Path(b.path).resolve())
         and footprints[one.label].overlaps(footprints[other.label])
     )

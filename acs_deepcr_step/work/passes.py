@@ -95,7 +95,7 @@ def _rows_of_fields(fields, run):
 
 
 def _batches(fields, run):
-    """Yield fields together that have enough members to keep every worker busy, and no more: they take memory."""
+    """Yield fields together that have enough members for every worker, and no more: they take memory."""
     enough = _AT_A_TIME_ELSEWHERE if run.executor is not None else _PER_WORKER * run.parameters.workers
     batch, members = [], 0
     for field in fields:

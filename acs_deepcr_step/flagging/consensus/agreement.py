@@ -73,7 +73,9 @@ def agreement(found, shown, pointing, counts):
     size, sigma2 = np.abs(off), sigma2 + (share * value) ** 2
     steep = shown.spread > _STEEP * np.sqrt(sigma2)
     slope = max(
-        _slope(size, sigma2, shown.spread), _slope(size[steep], sigma2[steep], shown.spread[steep]), pointing.error
+        _slope(size, sigma2, shown.spread),
+        _slope(size[steep], sigma2[steep], shown.spread[steep]),
+        pointing.error,
     )
     return Agreement(slope, share, (missed + _MISSED) / (stars + _STARS), stars, missed)
 
@@ -128,5 +130,6 @@ def stars_shown(chip, places, peaks):
     peak = peaks[inside]
     tells = (peak > _EXPECTED_SIGMA * chip.background.rms_at(y, x)) & ~chip.near_saturated[y, x]
     y, x, peak = y[tells], x[tells], peak[tells]
-    high = np.max([chip.net[y + dy, x + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0, initial=-np.inf)
+    around = [chip.net[y + dy, x + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    high = np.max(around, axis=0, initial=-np.inf)
     return StarCounts(peak.size, int(np.count_nonzero(~(high > SHOWN * peak))))

@@ -1,4 +1,4 @@
-"""Sources that are brighter here than in the others: a star that varies, or another focus, is no cosmic ray."""
+"""Sources that are brighter here than in the others: a star that varies is no cosmic ray."""
 
 from dataclasses import replace
 

@@ -13,7 +13,8 @@ from scipy.ndimage import map_coordinates
 from ...errors import ModelError
 
 __all__ = [
-    "BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "TABLES", "Calibration", "between", "network_places", "share_places",
+    "BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "TABLES", "Calibration", "between",
+    "network_places", "share_places",
 ]  # fmt: skip
 
 # Nodes of the tables: log odds of the probability; flux and surroundings in units of the rms; mean

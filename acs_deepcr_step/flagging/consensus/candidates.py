@@ -73,7 +73,7 @@ class Candidates:
 
     @property
     def around(self):
-        """Median of the eight pixels two rows or columns away, electrons above the background, (K,) float32."""
+        """Median of the eight pixels two rows or columns away, electrons, (K,) float32."""
         eight = [at for (dy, dx), at in _ring(self.index, self.shape, 2).items() if dy % 2 == dx % 2 == 0]
         return np.sort(self.net.ravel()[np.stack(eight)], axis=0)[3:5].mean(axis=0)
 

@@ -108,7 +108,7 @@ class ChipMap:
 
 
 def _straight(rows, columns, values):
-    """Return the way between nodes by straight lines, of the offsets: the places themselves need double precision."""
+    """Return the way between nodes by straight lines between the offsets there."""
     offsets = [values[0] - rows[:, None], values[1] - columns]
 
     def between(y, x):

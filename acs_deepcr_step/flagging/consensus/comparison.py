@@ -54,7 +54,7 @@ class Compared:
         return float(np.mean(np.abs(likelihood.log_ratio(some, expected, calibration)) > _MOVES))
 
     def is_used(self, found, calibration):
-        """Return whether it shows the same sky, and moves the log odds of one candidate in a hundred there."""
+        """Return whether it shows the same sky, and moves the log odds of one candidate in a hundred."""
         return self.agreement.astray <= _ELSEWHERE and self.moved(found, calibration) >= _SHARE
 
     @property

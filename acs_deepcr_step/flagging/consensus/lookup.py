@@ -13,9 +13,11 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from ...arrays.interpolation import cubic, filled, squares
 from ...arrays.probabilities import SCALE
 from .chip_map import ChipMap
+from .field_chip import FieldChip
 
 __all__ = ["Shown", "look_up"]
 
+_AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
 SUSPECT = 0.2  # the probability above which what another exposure shows may be its own cosmic ray
 _CURVED_SIGMA = 8.0  # a source so bright is interpolated by cubic convolution,
 _CURVED_LEFT = 1.0  # if so many sigma are left of it without the modelled stars (the range of 2x2 pixels)
@@ -102,45 +104,15 @@ def look_up(found, chip, other, pointing, shown):
     here, there = (
         ChipMap(one.wcs, one.net.shape, two.wcs, two.net.shape) for one, two in ((chip, other), (other, chip))
     )
-    y, x = here(*found.places)
-    places = squares(y + shift[0], x + shift[1], other.bad)
     stars = other.stars.through(lambda y, x: there(y - shift[0], x - shift[1]))
-    if places.where.size:
-        if pointing.reach:
-            seen = _seen_within(other, places, pointing.reach)
-        else:
-            rest, light = _without_stars(found, other, stars)
-            seen = _seen(other, rest, places, light[places.where])
-        shown.put(places.where, seen.scaled(scale))
+    if here.overlaps:
+        seen = _SeenWithin(other, pointing.reach) if pointing.reach else _Seen.of(other, found, stars)
+        for first in range(0, found.index.size, _AT_A_TIME):
+            some = slice(first, first + _AT_A_TIME)
+            y, x = here(*found.part(some).places)
+            places = squares(y + shift[0], x + shift[1], other.bad)
+            shown.put(first + places.where, seen.at(places, first).scaled(scale))
     return np.stack([stars.there.y, stars.there.x]), scale * stars.there.peak
-
-
-def _without_stars(found, other, stars):
-    """Return the other chip without stars and cosmic rays; and its stars' light at the candidates."""
-    rest = other.net.copy()
-    light = np.zeros(found.index.size, np.float32)
-    if stars.here.y.size:
-        # A star off the target chip is left to interpolation, on both.
-        stars.here.add_to(rest, -1)
-        drawn = np.zeros(found.shape, np.float32)
-        stars.there.add_to(drawn)
-        light = drawn.ravel()[found.index]
-    filled(rest, _unusable(other))
-    return rest, light
-
-
-def _seen_within(other, places, reach):
-    """Return what places of one chip show that are known to some pixels only: anything around may be meant."""
-    rest = other.net.copy()
-    filled(rest, _unusable(other))
-    size = 2 * reach + 2
-    high, low = (
-        of(rest, size, origin=-1).ravel()[places.corner] for of in (maximum_filter, minimum_filter)
-    )
-    value = (high + low) / 2
-    variance = other.background.rms_at(*np.divmod(places.corner, rest.shape[1])) ** 2 + (high - low) ** 2 / 12
-    near = other.near_saturated.ravel()[places.corner]
-    return Shown(value, variance, np.ones_like(value), high, high - low, near, near)
 
 
 def _unusable(chip):
@@ -148,34 +120,88 @@ def _unusable(chip):
     return chip.bad | chip.saturated | (chip.scaled_probability > SUSPECT * SCALE)
 
 
-def _seen(other, rest, places, light):
-    """Return what places of one chip show, as `Shown` in electrons of that chip."""
-    corner, (fy, fx) = places.corner, places.offset
-    columns = other.net.shape[1]
-    rms = other.background.rms_at(*np.divmod(corner, columns))
-    four = corner + np.array([[0], [1], [columns], [columns + 1]])
-    weights = np.stack([(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx])
-    pixels = other.net.ravel()[four]
-    high = pixels.max(axis=0)
-    spread = high - pixels.min(axis=0)
-    smooth = rest.ravel()[four]
-    value = (weights * smooth).sum(axis=0)
-    # On a source a straight line between pixels is too coarse; on the background it is less noisy.
-    left = np.ptp(smooth, axis=0)
-    bend = _SHAPE * left
-    noise = (weights**2).sum(axis=0)
-    curves = np.flatnonzero((high > _CURVED_SIGMA * rms) & (left > _CURVED_LEFT * np.sqrt(rms**2 + high)))
-    if curves.size:
-        curved, noise[curves], good = cubic(rest, corner[curves], places.offset[:, curves])
-        bend[curves[~good]] = 0.5 * left[curves[~good]]
-        curves, curved = curves[good], curved[good]
-        bend[curves] = np.maximum(np.abs(curved - value[curves]), bend[curves])
-        value[curves] = curved
-    value += light
-    variance = noise * (rms**2 + np.maximum(value, 0)) + bend**2
-    suspect = np.flatnonzero((other.scaled_probability.ravel()[four] > SUSPECT * SCALE).any(axis=0))
-    variance[suspect] += (high[suspect] - value[suspect]) ** 2
-    near = other.near_saturated.ravel()[corner]
-    saturated = near.copy()
-    saturated[near] = other.saturated.ravel()[four[:, near]].any(axis=0)
-    return Shown(value, variance, noise, high, spread, saturated, near)
+class _SeenWithin:
+    """What a chip shows at places that are known to some pixels only: anything around may be meant."""
+
+    def __init__(self, other, reach):
+        self._other = other
+        rest = other.net.copy()
+        filled(rest, _unusable(other))
+        self._high, self._low = (
+            of(rest, 2 * reach + 2, origin=-1).ravel() for of in (maximum_filter, minimum_filter)
+        )
+
+    def at(self, places, _first):
+        """Return what places show, as `Shown` in electrons of that chip."""
+        other, corner = self._other, places.corner
+        high, low = self._high[corner], self._low[corner]
+        value, rms = (high + low) / 2, other.background.rms_at(*np.divmod(corner, other.net.shape[1]))
+        near = other.near_saturated.ravel()[corner]
+        variance = rms**2 + (high - low) ** 2 / 12  # as of any value between the two
+        return Shown(value, variance, np.ones_like(value), high, high - low, near, near)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What a chip shows, interpolated.
+
+    Attributes
+    ----------
+    other : field_chip.FieldChip
+    rest : ndarray, (R, C), float32
+        The chip without stars and cosmic rays.
+    light : ndarray, (K,), float32
+        Of its stars, at all candidates.
+    """
+
+    other: FieldChip
+    rest: np.ndarray
+    light: np.ndarray
+
+    @classmethod
+    def of(cls, other, found, stars):
+        """Take the stars out of a chip, and draw them where the candidates are."""
+        rest = other.net.copy()
+        light = np.zeros(found.index.size, np.float32)
+        if stars.here.y.size:
+            # A star off the target chip is left to interpolation, on both.
+            stars.here.add_to(rest, -1)
+            drawn = np.zeros(found.shape, np.float32)
+            stars.there.add_to(drawn)
+            light = drawn.ravel()[found.index]
+        filled(rest, _unusable(other))
+        return cls(other, rest, light)
+
+    def at(self, places, first):
+        """Return what places show, as `Shown` in electrons of that chip, of the candidates from `first` on."""
+        other, corner, (fy, fx) = self.other, places.corner, places.offset
+        columns = other.net.shape[1]
+        rms = other.background.rms_at(*np.divmod(corner, columns))
+        four = corner + np.array([[0], [1], [columns], [columns + 1]])
+        weights = np.stack([(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx])
+        pixels, smooth = (image.ravel()[four] for image in (other.net, self.rest))
+        high = pixels.max(axis=0)
+        value, noise, error = self._interpolated(places, smooth, weights, high, rms)
+        value += self.light[first + places.where]
+        variance = noise * (rms**2 + np.maximum(value, 0)) + error**2
+        suspect = np.flatnonzero((other.scaled_probability.ravel()[four] > SUSPECT * SCALE).any(axis=0))
+        variance[suspect] += (high[suspect] - value[suspect]) ** 2
+        near = other.near_saturated.ravel()[corner]
+        saturated = near.copy()
+        saturated[near] = other.saturated.ravel()[four[:, near]].any(axis=0)
+        return Shown(value, variance, noise, high, high - pixels.min(axis=0), saturated, near)
+
+    def _interpolated(self, places, smooth, weights, high, rms):
+        """Return value, variance for pixels of variance 1, and error of the interpolation."""
+        value, noise = (weights * smooth).sum(axis=0), (weights**2).sum(axis=0)
+        left = np.ptp(smooth, axis=0)
+        error = _SHAPE * left
+        # On a source a straight line between pixels is too coarse; on the background it is less noisy.
+        curves = np.flatnonzero((high > _CURVED_SIGMA * rms) & (left > _CURVED_LEFT * np.sqrt(rms**2 + high)))
+        if curves.size:
+            curved, noise[curves], good = cubic(self.rest, places.corner[curves], places.offset[:, curves])
+            error[curves[~good]] = 0.5 * left[curves[~good]]
+            curves, curved = curves[good], curved[good]
+            error[curves] = np.maximum(np.abs(curved - value[curves]), error[curves])
+            value[curves] = curved
+        return value, noise, error

@@ -53,7 +53,7 @@ class Pointing:
 
     @property
     def reach(self):
-        """Pixels around a place among which the right one is; 0 where it is known to a fraction of a pixel."""
+        """Pixels around a place among which the right one is; 0 if it is known to half a pixel."""
         return math.ceil(self.error) if self.error > _FRACTION else 0
 
     @property

@@ -10,15 +10,15 @@ from . import brightness, likelihood, pooling, shape
 
 __all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wells"]
 
-# What the others leave in doubt is flagged from odds of one in thirteen on: a cosmic ray that is missed stays in
-# the product, and of a pixel too many there are others. `threshold` moves that: log odds at which a pixel is
-# flagged are those of the threshold, less the logarithm of this.
+# What the others leave in doubt is flagged from odds of one to thirteen on: a cosmic ray that is missed
+# stays in the product, and for a pixel too many there are other exposures. `threshold` moves that: a pixel is
+# flagged above the log odds of the threshold less the logarithm of this.
 COST_OF_MISSING = 13.0
 _STANDS_OUT = 1.0  # sigma
 _SUSPECTED = 0.02  # probability
 _DOUBT = 4.0  # below the log odds that are flagged, from which the neighbour of a flag may be one
-# Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: less than half, and no star
-# filled it, wherever its centre lies between pixels; less than a tenth, and there is no star.
+# Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: less than half, and no
+# star filled it, wherever its centre lies between pixels; less than a tenth, and there is no star.
 _FILLS, _LIGHT = 0.5, 0.1
 _AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
 
@@ -67,7 +67,9 @@ def expected_of(found, others):
     for first in range(0, max(found.index.size, 1), _AT_A_TIME):
         some = slice(first, first + _AT_A_TIME)
         parts.append(pooling.pooled(found.part(some), [one.shown.part(some) for one in others], agreements))
-    joined = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(parts[0])}
+    joined = {
+        one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(parts[0])
+    }
     return pooling.Expected(**joined)
 
 
@@ -88,8 +90,7 @@ def compare(found, others, calibration, threshold=0.5):
     Verdict
     """
     expected, doubt = expected_of(found, others), _cut(threshold) - _DOUBT
-    # Of the rest it is known beforehand that they are none: the network does not suspect them, and they do not
-    # stand out.
+    # The rest is none, without a look at it: the network does not suspect it, and it does not stand out.
     with np.errstate(invalid="ignore"):
         sigma = np.sqrt(found.rms**2 + np.maximum(expected.value, 0) + expected.variance)
         asked = (found.flux > expected.value + _STANDS_OUT * sigma) | (found.p > min(_SUSPECTED, threshold))
@@ -127,7 +128,7 @@ def _cut(threshold):
 
 @dataclass(frozen=True, eq=False)
 class Wells:
-    """Saturated pixels of a chip by what the others show there; (R, C) bool each, none where they say nothing.
+    """Saturated pixels of a chip by what the others show; (R, C) bool each, none where they say nothing.
 
     Attributes
     ----------
