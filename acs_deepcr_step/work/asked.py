@@ -26,28 +26,28 @@ def choose(member, members):
         chips: noise of its own like this exposure's halves what is left to know.
     """
     others = [other for other in members if other is not member and not member.is_same_observation(other)]
-    told = np.array([_tells(member, other) for other in others]).reshape(len(others), -1)
-    chosen, known = [], np.ones(told.shape[1:])
+    if not others:
+        return ()
+    told = np.concatenate([_told(chip, others) for chip in member.chips.values()], axis=1)
+    chosen, known = [], np.ones(told.shape[1])
     while len(chosen) < _MOST:
-        gain = np.log(known + told).sum(axis=1) - np.log(known).sum()
+        gain = np.log1p(told / known).sum(axis=1)
         gain[chosen] = 0
-        best = int(np.argmax(gain)) if len(others) else 0
-        if not len(others) or gain[best] <= 0:
+        best = int(np.argmax(gain))
+        if gain[best] <= 0:
             break
         chosen.append(best)
         known = known + told[best]
     return tuple(others[i] for i in chosen)
 
 
-def _tells(member, other):
-    """Return what another member tells at points of a member's chips: this one's variance over its own."""
-    told = []
-    for one in member.chips.values():
-        places = chip_map.inner_points(one.corners, _GRID)
-        here = np.zeros(len(places))
-        for another in other.chips.values():
-            scale = one.chip.exptime / another.chip.exptime
-            ratio = one.background.typical_rms / (scale * another.background.typical_rms)
-            here = np.maximum(here, chip_map.contains(another.corners, places) * ratio**2)
-        told.append(here)
-    return np.concatenate(told)
+def _told(one, others):
+    """Return what others tell at points of a chip, (N, points): this one's variance over theirs."""
+    chips = [(i, chip) for i, other in enumerate(others) for chip in other.chips.values()]
+    places = chip_map.inner_points(one.corners, _GRID)
+    sees = chip_map.contains(np.stack([chip.corners for _, chip in chips]), places)
+    told = np.zeros((len(others), len(places)))
+    for (i, chip), seen in zip(chips, sees, strict=True):
+        rms = chip.background.typical_rms * one.chip.exptime / chip.chip.exptime
+        told[i] = np.maximum(told[i], seen * (one.background.typical_rms / rms) ** 2)
+    return told

@@ -6,6 +6,7 @@ zero stay. They are measured once, in any thread, process or machine.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from astropy.wcs import WCS
@@ -57,7 +58,7 @@ class ChipSummary:
     background: BackgroundMap = field(repr=False)
     stars: Stars = field(repr=False)
 
-    @property
+    @cached_property
     def corners(self):
         """Unit vectors to the corners of the chip, (4, 3)."""
         return chip_map.footprint(self.wcs, self.chip.shape)

@@ -144,22 +144,22 @@ def inner_points(corners, side):
 
 
 def contains(corners, points):
-    """Return which points lie on a chip.
+    """Return which points lie on chips.
 
     Parameters
     ----------
-    corners : ndarray, (4, 3)
+    corners : ndarray, (..., 4, 3)
         From `footprint`.
     points : ndarray, (K, 3)
         Unit vectors.
 
     Returns
     -------
-    ndarray, (K,), bool
+    ndarray, (..., K), bool
     """
-    sides = np.cross(corners, np.roll(corners, -1, axis=0)) @ points.T
-    near = points @ corners.sum(axis=0) > 0
-    return near & ((sides > 0).all(axis=0) | (sides < 0).all(axis=0))
+    sides = np.cross(corners, np.roll(corners, -1, axis=-2)) @ points.T
+    near = corners.sum(axis=-2) @ points.T > 0
+    return near & ((sides > 0).all(axis=-2) | (sides < 0).all(axis=-2))
 
 
 def orientation(corners):

@@ -161,19 +161,18 @@ class _Seen:
     @classmethod
     def of(cls, other, found, stars):
         """Take the stars out of a chip, and draw them where the candidates are."""
+        # A star off the target chip is left to interpolation, on both.
+        drawn = np.zeros(found.shape, np.float32)
+        stars.there.add_to(drawn)
+        light = drawn.ravel()[found.index]
+        del drawn
         rest = other.net.copy()
-        light = np.zeros(found.index.size, np.float32)
-        if stars.here.y.size:
-            # A star off the target chip is left to interpolation, on both.
-            stars.here.add_to(rest, -1)
-            drawn = np.zeros(found.shape, np.float32)
-            stars.there.add_to(drawn)
-            light = drawn.ravel()[found.index]
+        stars.here.add_to(rest, -1)
         filled(rest, _unusable(other))
         return cls(other, rest, light)
 
     def at(self, places, first):
-        """Return what places show, as `Shown` in electrons of that chip, of the candidates from `first` on."""
+        """Return what places of the candidates from `first` on show, as `Shown` in electrons of the chip."""
         other, corner, (fy, fx) = self.other, places.corner, places.offset
         columns = other.net.shape[1]
         rms = other.background.rms_at(*np.divmod(corner, columns))
