@@ -196,9 +196,7 @@ def _by_code(code: Code, directory, files, before):
     answer = code.decide(copy)
     if answer["error"]:
         raise RuntimeError(f"code {code.name}: {answer['error']}")
-    made = [
-        Figures.of(chips, flags_of(copy / path.name)) for chips, path in zip(before, files, strict=True)
-    ]
+    made = [Figures.of(chips, flags_of(copy / path.name)) for chips, path in zip(before, files, strict=True)]
     shutil.rmtree(copy)
     return made
 
