@@ -25,7 +25,7 @@ by how much a figure is more, or less, without the rule, and ``pixels``, whose f
 - ``peaks``: flagged peaks of unsaturated stars, of ``stars``: 50 sigma and more, none of whose 3x3 pixels
   was hit; ``moved``, ``varied``: sources with a flag in their 3x3 pixels, of ``of_moved`` and ``of_varied``:
   peaks of 10 sigma and more, unsaturated, none of whose 5x5 pixels was hit, that the truth of another
-  exposure has at another place, or a tenth brighter or fainter;
+  exposure has at another place of its WCS (so all do where that is off), or a tenth brighter or fainter;
 - of real exposures means of TPR, FPR, the share of events found, and that of false flags farther than a pixel
   from any true one; ``object``: flags on the 3x3 pixels of the object.
 

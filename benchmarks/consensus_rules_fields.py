@@ -146,18 +146,15 @@ def _disturbed(case, directory, seed, shape):
     return disturbed_cases.write(case, directory, seed, shape=shape or disturbed_cases.SHAPE)
 
 
-def _groups(**writers):
-    return {name: partial(Simulated.of, write) for name, write in writers.items()}
-
-
-STATIC = _groups(**{
-    f"{kind}, N={n}": partial(_association, kind, n, {})
+STATIC = {
+    f"{kind}, N={n}": partial(Simulated.of, partial(_association, kind, n, {}))
     for kind, n in (("sparse", 2), ("crowded", 2), ("galaxies", 2), ("crowded", 4))
-})  # fmt: skip
-CHANGING = _groups(**{
-    f"{kind}, changing": partial(_association, kind, 2, _CHANGES) for kind in ("sparse", "crowded")
-})  # fmt: skip
-DISTURBED = _groups(**{case: partial(_disturbed, case) for case in _CASES})
+}
+CHANGING = {
+    f"{kind}, changing": partial(Simulated.of, partial(_association, kind, 2, _CHANGES))
+    for kind in ("sparse", "crowded")
+}
+DISTURBED = {case: partial(Simulated.of, partial(_disturbed, case)) for case in _CASES}
 
 
 def real(source):
