@@ -26,12 +26,7 @@ seeds, counts are sums:
 Seeds from 800 on are for development, those from 9800 on for evaluation.
 """
 
-import argparse
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -39,6 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import common
+from checkouts import Code, add_code_argument, codes_of
 from disturbed_cases import BY_NAME, CASES, FIELDS, SHAPE
 from disturbed_figures import Before, Decided, Figures, flags_of, probabilities_of, row
 
@@ -47,54 +43,6 @@ from acs_deepcr_step.errors import StepWarning
 
 DEVELOPMENT = 800
 _QUICK_SHAPE = (384, 384)
-_CHILD = Path(__file__).with_name("disturbed_child.py")
-
-
-class Code:
-    """A checkout of the package, which decides in a process of its own.
-
-    Parameters
-    ----------
-    name : str
-    directory : Path
-        Of the checkout.
-    log : Path
-        For what the process says.
-
-    Raises
-    ------
-    RuntimeError
-        If it takes another package, or ends early.
-    """
-
-    def __init__(self, name, directory, log):
-        self.name, self._log = name, log
-        directory = Path(directory).resolve()
-        with open(log, "w") as target:
-            self._process = subprocess.Popen(
-                [sys.executable, str(_CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=target,
-                text=True, env={**os.environ, "PYTHONPATH": str(directory)},
-            )  # fmt: skip
-        package = self._answer()
-        if Path(package) != directory:
-            self.close()
-            raise RuntimeError(f"code {name} is of {package}: name a directory that holds acs_deepcr_step")
-
-    def decide(self, directory):
-        """Decide on the exposures of a directory, as `disturbed_child.decided` does."""
-        print(directory, file=self._process.stdin, flush=True)
-        return self._answer()
-
-    def _answer(self):
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the process of code {self.name} ended: see {self._log}")
-        return json.loads(line)
-
-    def close(self):
-        """End the process."""
-        self._process.stdin.close()
-        self._process.wait()
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,9 +115,8 @@ def table(arguments):
     """
     first, count = arguments.seeds
     seeds, rows = range(first, first + count), []
-    places = {"now": Path(acs_deepcr_step.__file__).parents[1], **dict(arguments.code)}
-    codes = [Code(name, place, arguments.output / f"disturbed_{name}.log") for name, place in places.items()]
-    with tempfile.TemporaryDirectory(prefix="acs_deepcr_disturbed_") as root:
+    directory = tempfile.TemporaryDirectory(prefix="acs_deepcr_disturbed_")
+    with codes_of(arguments, "disturbed") as codes, directory as root:
         made = Benchmark(codes, arguments.field, arguments.shape, Path(root), {})
         for name in arguments.cases:
             began = time.perf_counter()
@@ -178,8 +125,6 @@ def table(arguments):
             worse = [f"{one['code']} {one['member']}: {one['worse']}" for one in its if one["worse"]]
             took = (time.perf_counter() - began) / count
             print(f"{name:32}{took:6.1f} s a seed  {', '.join(worse)}", flush=True)
-    for code in codes:
-        code.close()
     size = "x".join(map(str, arguments.shape))
     return common.table(rows, [f"{arguments.field}, {size}, seeds {first} to {first + count - 1}"])
 
@@ -197,13 +142,6 @@ def _rows(benchmark, name, seeds):
     return made
 
 
-def _code(text):
-    name, equals, directory = text.partition("=")
-    if not (name.isidentifier() and equals and Path(directory, "acs_deepcr_step").is_dir()):
-        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=DIR, DIR being a checkout")
-    return name, Path(directory)
-
-
 def main():
     """Print the table and write it."""
     parser = common.parser(__doc__, ("cases",), repeats=1)
@@ -211,9 +149,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs=2, default=[DEVELOPMENT, 3], metavar=("FIRST", "COUNT"))
     parser.add_argument("--cases", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--field", choices=FIELDS, default=FIELDS[0])
-    parser.add_argument(
-        "--code", type=_code, nargs="+", default=[], metavar="NAME=DIR", help="before=DIR, say"
-    )
+    add_code_argument(parser)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", StepWarning)  # every case is there to be warned of
     arguments.shape = _QUICK_SHAPE if arguments.quick else SHAPE

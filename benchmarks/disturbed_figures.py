@@ -9,6 +9,7 @@ from scipy.ndimage import maximum_filter
 
 from acs_deepcr_step import instruments, simulate
 from acs_deepcr_step.arrays import dq
+from acs_deepcr_step.arrays.background_map import measure_map
 from acs_deepcr_step.arrays.morphology import dilate
 from acs_deepcr_step.files import mask_file
 from acs_deepcr_step.flagging import guard
@@ -16,6 +17,7 @@ from acs_deepcr_step.training.roc import Histogram
 
 _NEAR = 2  # pixels on each side of a hit pixel
 _SNR = 50.0  # of the peaks of stars that count
+_BRIGHT = 5.0  # rms of the background: charge whose loss counts
 # What counts as worse: less of the hit pixels, times as many false flags and more, more peaks; each a seed.
 _LESS, _TIMES, _MORE, _MORE_PEAKS = 0.002, 1.2, 3, 1
 
@@ -35,6 +37,8 @@ class Before:
         Those of them that are 3 pixels or more from every hit pixel.
     near_full : ndarray, (R, C), bool
         Pixels within 7x7 of a saturated one.
+    bright : ndarray, (R, C), bool
+        Seen pixels with more charge of cosmic rays than 5 rms of the background.
     """
 
     truth: simulate.ChipTruth
@@ -42,6 +46,7 @@ class Before:
     clear: np.ndarray
     far: np.ndarray
     near_full: np.ndarray
+    bright: np.ndarray
 
     @classmethod
     def read(cls, path):
@@ -54,7 +59,9 @@ class Before:
                 clear = (truth.cr_charge == 0) & dq.is_good(bits)
                 full = dq.is_saturated(image, full_well, bits)
                 far = clear & ~dilate(truth.cr, _NEAR)
-                found[truth.extver] = cls(truth, seen, clear, far, guard.near(full))
+                background = measure_map(image, dq.is_sky(bits))
+                bright = seen & background.above(truth.cr_charge, _BRIGHT)
+                found[truth.extver] = cls(truth, seen, clear, far, guard.near(full), bright)
         return found
 
     def peaks(self):
@@ -82,7 +89,7 @@ def probabilities_of(path):
 
 @dataclass(frozen=True, eq=False)
 class Figures:
-    """Counts of one exposure; those of several add up with ``+``.
+    """Counts of one exposure.
 
     Attributes
     ----------
@@ -90,6 +97,8 @@ class Figures:
         hit, other: pixels; found, wrong: how many of them are flagged; false: flagged pixels without charge;
         far: those far from any hit pixel; stars, peaks: peaks of stars, and how many of them are flagged.
         away_*: the first four away from saturated pixels. All but false and far of pixels with an image.
+        missed_away, missed_near: electrons in bright pixels that are not flagged, away from saturated pixels
+        and near them.
     scores : Histogram or None
         Of the probabilities away from saturated pixels.
     """
@@ -122,6 +131,8 @@ class Figures:
                 counts[f"{name}wrong"] += np.count_nonzero(area & ~cr & flagged)
             counts["false"] += np.count_nonzero(chip.clear & flagged)
             counts["far"] += np.count_nonzero(chip.far & flagged)
+            for name, area in (("away", ~chip.near_full), ("near", chip.near_full)):
+                counts[f"missed_{name}"] += float(chip.truth.cr_charge[chip.bright & area & ~flagged].sum())
             peaks = chip.peaks()
             counts["stars"] += peaks[0].size
             counts["peaks"] += np.count_nonzero(flagged[peaks])

@@ -1,6 +1,6 @@
-"""Decides on exposures together with the code that PYTHONPATH names; a process of `disturbed.py`.
+"""Decides on exposures together with the code that PYTHONPATH names; a process of `checkouts.py`.
 
-    python benchmarks/disturbed_child.py
+    python benchmarks/checkouts_child.py
 
 Reads directories from its input, a line each, and answers each with a line of JSON: ``nexp`` and ``note`` by
 file name, and ``error``, which is empty where all went well. Its first line says where the package lies.
