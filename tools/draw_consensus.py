@@ -20,18 +20,24 @@ WIDTH, HEIGHT, DPI = 7.0, 7.2, 200  # inches; shown half as large as it is
 INK, OURS, OTHERS, SKY, HIT, RULES = "#222222", "#e8eef7", "#f1ece0", "#2f6db3", "#c4511b", "#ececec"
 COLOURS = 64
 
-# Left, bottom, width and height in inches; heading; text.
-BOXES = {
-    "chip": (0.15, 6.25, 2.55, 0.8, OURS, "One chip", "electrons less its background map"),
-    "network": (0.15, 5.1, 2.55, 0.7, OURS, "Network", "probability $p$ of each pixel"),
-    "candidates": (0.15, 3.5, 2.55, 1.15, OURS, "Candidates", "suspected, beside suspected,\nbright, or saturated:\n$f$ electrons each"),
-    "others": (3.2, 6.25, 3.65, 0.8, OTHERS, "Other exposures, at most five", "where they point, by their stars;\neach less its background map"),
-    "shown": (3.2, 4.85, 3.65, 0.9, OTHERS, "What each shows at the candidates", "stars out, interpolate, stars back;\nvalue $V_i$ and variance $\\sigma_i^2$"),
-    "pooled": (3.2, 3.5, 3.65, 0.85, OTHERS, "Pooled value", "$V$ with $\\sigma_V^2$: weighted median,\nof two the mean"),
-    "odds": (0.15, 1.4, 2.55, 1.65, OURS, "Calibrated log odds $T$", "by counting: how often a pixel\nof this $p$, $f$ and surroundings\nis a cosmic ray"),
-    "flags": (0.15, 0.15, 2.55, 0.85, RULES, "Flags", "where $T + \\ln L$ is high enough"),
-    "rules": (3.2, 0.15, 3.65, 0.85, RULES, "A few rules", "moving and changed sources, growth,\nsaturated pixels"),
-}  # fmt: skip
+_CANDIDATES = "suspected, beside suspected,\nbright, or saturated:\n$f$ electrons each"
+_ODDS = "by counting: how often a pixel\nof this $p$, $f$ and surroundings\nis a cosmic ray"
+_OTHERS = "where they point, by their stars;\neach less its background map"
+_SHOWN = "stars out, interpolate, stars back;\nvalue $V_i$ and variance $\\sigma_i^2$"
+_POOLED = "$V$ with $\\sigma_V^2$: weighted median,\nof two the mean"
+_RULES = "moving and changed sources, growth,\nsaturated pixels"
+# Left, bottom, width and height in inches; colour; heading; text.
+BOXES = (
+    (0.15, 6.25, 2.55, 0.8, OURS, "One chip", "electrons, and a map of its\nbackground"),
+    (0.15, 5.1, 2.55, 0.7, OURS, "Network", "probability $p$ of each pixel"),
+    (0.15, 3.5, 2.55, 1.15, OURS, "Candidates", _CANDIDATES),
+    (0.15, 1.4, 2.55, 1.65, OURS, "Calibrated log odds $T$", _ODDS),
+    (0.15, 0.15, 2.55, 0.85, RULES, "Flags", "where $T + \\ln L$ is high enough"),
+    (3.2, 6.25, 3.65, 0.8, OTHERS, "Other exposures, at most five", _OTHERS),
+    (3.2, 4.85, 3.65, 0.9, OTHERS, "What each shows at the candidates", _SHOWN),
+    (3.2, 3.5, 3.65, 0.85, OTHERS, "Pooled value", _POOLED),
+    (3.2, 0.15, 3.65, 0.85, RULES, "A few rules", _RULES),
+)
 STORIES = (3.2, 1.4, 3.65, 1.65)
 
 
@@ -47,7 +53,7 @@ def draw(path):
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
         axes.axis("off")
-        for left, bottom, width, height, colour, heading, text in BOXES.values():
+        for left, bottom, width, height, colour, heading, text in BOXES:
             _box(axes, (left, bottom, width, height), colour)
             axes.text(left + 0.12, bottom + height - 0.11, heading, size=10.5, weight="bold", va="top")
             axes.text(left + 0.12, bottom + height - 0.36, text, size=9.5, va="top", linespacing=1.3)
@@ -61,13 +67,15 @@ def draw(path):
 
 def _box(axes, place, colour):
     left, bottom, width, height = place
-    shape = FancyBboxPatch((left, bottom), width, height, "round,pad=0,rounding_size=0.08", fc=colour, ec=INK, lw=0.8)
-    axes.add_patch(shape)
+    corners = "round,pad=0,rounding_size=0.08"
+    axes.add_patch(FancyBboxPatch((left, bottom), width, height, corners, fc=colour, ec=INK, lw=0.8))
 
 
 def _arrows(axes):
+    style = {"arrowstyle": "-|>", "color": INK, "lw": 1.3, "shrinkA": 1, "shrinkB": 1}
+
     def arrow(start, end):
-        axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.3, "shrinkA": 1, "shrinkB": 1})
+        axes.annotate("", end, start, arrowprops=style)
 
     ours, theirs = 1.42, 5.0
     for start, end in ((6.25, 5.8), (5.1, 4.65), (3.5, 3.05), (1.4, 1.0)):
@@ -88,7 +96,8 @@ def _stories(figure, axes):
     left, bottom, width, height = STORIES
     _box(axes, STORIES, "white")
     axes.text(left + 0.12, bottom + height - 0.11, "Two stories for $V$", size=10.5, weight="bold", va="top")
-    inset = figure.add_axes(((left + 0.15) / WIDTH, (bottom + 0.3) / HEIGHT, (width - 0.3) / WIDTH, (height - 0.62) / HEIGHT))
+    place = (left + 0.15) / WIDTH, (bottom + 0.3) / HEIGHT, (width - 0.3) / WIDTH, (height - 0.62) / HEIGHT
+    inset = figure.add_axes(place)
     flux, sigma, sigma_same, scale = 10.0, 1.0, 1.5, 12.0
     value = np.linspace(-5, 18, 600)
     changed = 1 / (np.pi * scale * (1 + (value / scale) ** 2))
