@@ -72,8 +72,9 @@ def test_without_stars_the_wcs_is_believed():
 
 
 def test_unrelated_star_fields_give_no_shift():
-    for seed in range(8, 14):
-        found = pointing_of(exposure(1, field(3)), exposure(2, field(seed)))
+    one = exposure(1, field(3))
+    for seed in range(8, 11):
+        found = pointing_of(one, exposure(2, field(seed)))
         assert found.offset < 0.3 and found.error > 0.02
 
 
