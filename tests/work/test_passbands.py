@@ -7,7 +7,7 @@ import pytest
 from helpers import edit
 
 from acs_deepcr_step import simulate
-from acs_deepcr_step.config.parameters import Parameters
+from acs_deepcr_step.config.parameters import resolve
 from acs_deepcr_step.work.fields import find_fields
 from acs_deepcr_step.work.plan import plan_tasks
 
@@ -34,9 +34,9 @@ def through(path, *filters, **cards):
     edit(path, lambda hdus: hdus[0].header.update({**names, **cards}))
 
 
-def fields_of(files, **pars):
+def fields_of(files):
     """Numbers of the exposures that are compared with each other."""
-    found = find_fields(plan_tasks(files, Parameters(**pars)))
+    found = find_fields(plan_tasks(files, resolve()))
     order = {str(path): number for number, path in enumerate(files)}
     return [[order[task.label] for task in field.tasks] for field in found.fields]
 
