@@ -20,7 +20,7 @@ from .asked import choose
 from .field_member import FieldMember
 from .task import Outcome
 
-__all__ = ["FieldDecision", "FieldTask", "field_tasks", "flag_member"]
+__all__ = ["FieldDecision", "FieldTask", "Other", "field_tasks", "flag_member"]
 
 _BLURRED = 0.2  # pixels of misalignment that a product shows
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["REACH", "STEP", "Stars", "Windows", "gaussian", "light", "slopes", "windows"]
+__all__ = ["REACH", "STEP", "Followed", "Stars", "Windows", "gaussian", "light", "slopes", "windows"]
 
 REACH = 10  # pixels to which the brightest stars are modelled
 STEP = 0.02  # pixels between tabulated radii
