@@ -45,10 +45,8 @@ def decide(chip, found, others, calibration, decision):
 def _wells(chip, found, others, threshold):
     """Return the saturated pixels by what filled them: where the others tell, they overrule this exposure."""
     seen = verdicts.wells(found, chip.saturated, others)
-    # Upon a faint star each pixel is decided on by itself; some of them hold the star's light alone.
-    itself = saturation.divided(
-        replace(chip, saturated=chip.saturated & ~seen.empty & ~seen.faint_star), threshold
-    )
+    # What a cosmic ray filled is decided on pixel by pixel; upon a star some hold the star's light alone.
+    itself = saturation.divided(replace(chip, saturated=chip.saturated & ~seen.no_star), threshold)
     return saturation.SaturatedPixels(
         star=itself.star | seen.star, cosmic_ray=itself.cosmic_ray & ~dilate(seen.star, 1)
     )

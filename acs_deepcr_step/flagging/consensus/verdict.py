@@ -17,9 +17,9 @@ COST_OF_MISSING = 13.0
 _STANDS_OUT = 1.0  # sigma
 _SUSPECTED = 0.02  # probability
 _DOUBT = 4.0  # below the log odds that are flagged, from which the neighbour of a flag may be one
-# Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: less than half, and no
-# star filled it, wherever its centre lies between pixels; less than a tenth, and there is no star.
-_FILLS, _LIGHT = 0.5, 0.1
+# Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: with less than that no
+# star filled it, wherever its centre lies between pixels.
+_FILLS = 0.5
 _AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
 
 
@@ -134,15 +134,12 @@ class Wells:
     ----------
     star : ndarray
         A star that may have filled them.
-    faint_star : ndarray
-        A star that cannot have: a cosmic ray fell upon it.
-    empty : ndarray
-        None.
+    no_star : ndarray
+        None that can have: a cosmic ray did.
     """
 
     star: np.ndarray
-    faint_star: np.ndarray
-    empty: np.ndarray
+    no_star: np.ndarray
 
 
 def wells(found, saturated, others):
@@ -161,13 +158,12 @@ def wells(found, saturated, others):
     """
     labels, count = label_groups(saturated)
     label = labels.ravel()[found.index]
-    known, bright, light = (np.zeros(count + 1, bool) for _ in range(3))
+    known, bright = (np.zeros(count + 1, bool) for _ in range(2))
     for one in (other.shown for other in others):
         seen = one.known & (label > 0)
         known[label[seen]] = True
         with np.errstate(invalid="ignore"):
             bright[label[seen & (one.near | (one.high > _FILLS * found.flux))]] = True
-            light[label[seen & (one.high > _LIGHT * found.flux)]] = True
     known[0] = False
 
     def mask(of_group):
@@ -175,4 +171,4 @@ def wells(found, saturated, others):
         out.ravel()[found.index] = of_group[label]
         return out
 
-    return Wells(mask(known & bright), mask(known & ~bright & light), mask(known & ~bright & ~light))
+    return Wells(mask(known & bright), mask(known & ~bright))
