@@ -21,7 +21,7 @@ from acs_deepcr_step.network import calibration_file
 from acs_deepcr_step.network.detect import Detector
 from acs_deepcr_step.network.published import FOLDER, GLOBAL
 from acs_deepcr_step.training.calibration import fields, measure
-from acs_deepcr_step.training.calibration.counting import counted, evidence
+from acs_deepcr_step.training.calibration.counting import REFERENCE, counted, evidence
 from acs_deepcr_step.training.fit.loop import fit
 from acs_deepcr_step.work import calibrations
 
@@ -49,24 +49,27 @@ def drawn(size, truth, seed):
     value = (flux * (rng.random(size) < truth) + rng.normal(0, 10, size)).astype(np.float32)
     zero, no = np.zeros(size, np.float32), np.zeros(size, bool)
     p, rms = np.full(size, 0.3, np.float32), np.full(size, 10, np.float32)
-    found = Candidates(
-        np.arange(size), flux, rms, p, zero, zero, np.zeros((4, size), np.float32), zero, no, no, (1, size)
-    )
+    # Each stands in the middle of a chip of five rows, with nothing around it.
+    index = 2 * (5 * size + 4) + 2 + 5 * np.arange(size)
+    net, scaled = np.zeros((5, 5 * size + 4), np.float32), np.zeros((5, 5 * size + 4), np.int16)
+    found = Candidates(index, flux, rms, p, no, no, net, scaled)
     return found, Expected(~no, value, rms**2, zero, value, zero, no, no)
 
 
 def test_the_counted_log_odds_grow_with_the_probability(quick, fresh):
     for calibration in (quick, calibrations.load(GLOBAL)):
         p = np.concatenate([one.found.p for one in fresh])
-        odds = np.concatenate([calibration.log_odds(one.found, one.exptime) for one in fresh])
+        odds = np.concatenate([calibration.log_odds(one.found) for one in fresh])
         bins = np.digitize(p, [0.01, 0.1, 0.3, 0.6, 0.9, 0.99])
         assert (np.diff([odds[bins == number].mean() for number in range(7)]) > 0).all()
 
 
-def test_more_cosmic_rays_come_with_more_time(quick, fresh):
-    found = fresh[0].found
-    difference = quick.log_odds(found, 1000.0) - quick.log_odds(found, 500.0)
-    assert np.allclose(difference, np.log(2), atol=1e-5)
+def test_cosmic_rays_of_any_time_count_as_many_as_in_the_reference_time():
+    found, expected = drawn(100, 0.5, seed=50_403)
+    hit = np.arange(100) < 30
+    for exptime in (50.0, REFERENCE, 1000.0):
+        hits, others = (each.sum() for each in evidence(found, expected, hit, exptime).network)
+        assert np.isclose(hits, 30 * REFERENCE / exptime) and np.isclose(others, 70)
 
 
 def test_the_posterior_of_a_fresh_field_is_right():
@@ -76,7 +79,7 @@ def test_the_posterior_of_a_fresh_field_is_right():
     posterior, truth = [], []
     for seed in (50_410, 50_411):
         for one in measure.judged(detector, fields.Field("sparse", seed, side=384)):
-            odds = calibration.log_odds(one.found, one.exptime)
+            odds = calibration.log_odds(one.found)
             odds += likelihood.log_ratio(one.found, one.expected, calibration)
             used = one.expected.known & ~one.expected.full & ~one.found.near
             posterior.append(1 / (1 + np.exp(-odds[used])))
@@ -101,7 +104,7 @@ def test_shares_are_found_by_what_the_others_show():
     assert abs(sky[1] - 0.9) < 0.03 and abs(sky[0] - 0.1) < 0.03
     assert cosmic_ray[0] > 0.8
     assert made.provenance == {"model": "drawn", "candidates": 10_000, "cosmic_rays": 5000}
-    assert np.allclose(made.log_odds(drawn(1, 0, 0)[0], 500.0), 0, atol=0.01)
+    assert np.allclose(made.log_odds(drawn(1, 0, 0)[0]), 0, atol=0.01)
 
 
 def test_shares_add_up(quick):
@@ -129,7 +132,7 @@ def test_text_holds_all_of_it(quick):
     again = Calibration.from_json(quick.to_json(), "text")
     for name in TABLES:
         assert np.allclose(getattr(again, name), getattr(quick, name), rtol=1e-3, atol=0)
-    assert (again.exptime, again.provenance) == (quick.exptime, quick.provenance)
+    assert again.provenance == quick.provenance
     assert again.to_json() == quick.to_json()
 
 
@@ -141,15 +144,11 @@ def _of_another_shape(content):
     content["network"] = content["network"][1:]
 
 
-def _without_time(content):
-    content["exptime"] = 0
-
-
 def _not_a_number(content):
     content["sky"][0][0][0] = float("nan")
 
 
-@pytest.mark.parametrize("damage", [_without_a_table, _of_another_shape, _without_time, _not_a_number])
+@pytest.mark.parametrize("damage", [_without_a_table, _of_another_shape, _not_a_number])
 def test_a_damaged_calibration_is_named(quick, tmp_path, damage):
     content = json.loads(quick.to_json())
     damage(content)
