@@ -86,7 +86,7 @@ def _as_bright(usual):
 
 def _stars_left_in(usual):
     none = Followed(Stars.none(), Stars.none())
-    return lambda found, other, _stars: usual(found, other, none)
+    return SimpleNamespace(of=lambda other, found, _stars: usual.of(other, found, none))
 
 
 def _flat_background(image, good):
@@ -144,7 +144,7 @@ RULES = (
     ),
     Rule(
         "stars taken out", "Stars of the other exposure are modelled, not interpolated.",
-        ((lookup, "_without_stars"),), _stars_left_in,
+        ((lookup, "_Seen"),), _stars_left_in,
     ),
     Rule(
         "stars", "Stars are found: to be taken out, to tell the pointing, and to be counted.",
