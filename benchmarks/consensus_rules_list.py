@@ -64,14 +64,6 @@ def _always(function):
     return lambda _usual: function
 
 
-def _no_faint_stars(usual):
-    def wells(*arguments):
-        seen = usual(*arguments)
-        return replace(seen, faint_star=np.zeros_like(seen.faint_star))
-
-    return wells
-
-
 def _expected_with(name):
     """Return what sets an attribute of `Expected` to zeros."""
 
@@ -94,7 +86,7 @@ def _as_bright(usual):
 
 def _stars_left_in(usual):
     none = Followed(Stars.none(), Stars.none())
-    return lambda found, other, _stars: usual(found, other, none)
+    return SimpleNamespace(of=lambda other, found, _stars: usual.of(other, found, none))
 
 
 def _flat_background(image, good):
@@ -121,10 +113,6 @@ RULES = (
     Rule(
         "growth", "Neighbours of flags that stand out by 2 sigma are flagged.",
         ((decision, "_grow_by_excess"),), _always(lambda *_arguments: None),
-    ),
-    Rule(
-        "faint star", "Saturated pixels where the others show a faint star are decided on one by one.",
-        ((verdict, "wells"),), _no_faint_stars,
     ),
     Rule(
         "guard", "Beside a star that filled pixels the others may only spare, but for a large excess.",
@@ -156,7 +144,7 @@ RULES = (
     ),
     Rule(
         "stars taken out", "Stars of the other exposure are modelled, not interpolated.",
-        ((lookup, "_without_stars"),), _stars_left_in,
+        ((lookup, "_Seen"),), _stars_left_in,
     ),
     Rule(
         "stars", "Stars are found: to be taken out, to tell the pointing, and to be counted.",

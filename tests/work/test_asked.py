@@ -96,6 +96,15 @@ def test_the_same_observation_twice_is_not_asked_about_itself(made):
     assert sorted(asked_of(members[2], members)) == ["0", "1"]
 
 
+def test_error_of_the_pointing_depends_on_visit_target_and_pixel(made):
+    member = made(12)
+    facts = member.pointing_facts
+    assert (facts.visit, facts.follows_target) == ("j8sm12", False)
+    assert facts.pixel == pytest.approx(0.05, rel=0.05)
+    following = replace(member, exposure=replace(member.exposure, follows_target=True))
+    assert following.pointing_facts.follows_target
+
+
 def test_order_of_the_exposures_does_not_matter(made):
     members = [made(i, *DITHERS[i % 6], exptime=500 if i % 3 else 1000) for i in range(10)]
     tasks = {task.member.rootname: task for task in field_tasks(members)}
