@@ -72,10 +72,12 @@ def agreement(found, shown, pointing, counts):
     share = abs(1 - pointing.brightness)
     size, sigma2 = np.abs(off), sigma2 + (share * value) ** 2
     steep = shown.spread > _STEEP * np.sqrt(sigma2)
+    # Where the place is known to some pixels only, the look-up allows for that already.
+    least = 0.0 if pointing.reach else pointing.error
     slope = max(
         _slope(size, sigma2, shown.spread),
         _slope(size[steep], sigma2[steep], shown.spread[steep]),
-        pointing.error,
+        least,
     )
     return Agreement(slope, share, (missed + _MISSED) / (stars + _STARS), stars, missed)
 

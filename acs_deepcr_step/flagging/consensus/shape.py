@@ -54,7 +54,8 @@ def of_a_source(found, excess, sigma, flagged, on_source):
 def _has_light_beside(found, excess, on_source, peaks):
     columns = found.shape[1]
     at, there = at_index(found, found.index[peaks] + np.array([[-columns], [-1], [1], [columns]]))
-    # On blank sky nothing is expected of pixels that were not looked up.
-    own = np.where(on_source[peaks], -np.inf, found.beside[:, peaks])
-    beside = np.sort(np.nan_to_num(np.where(there, excess[at], own), nan=-np.inf), axis=0)
-    return (beside[0] > _EVERY_SIDE * excess[peaks]) & (beside[1] > _THREE_SIDES * excess[peaks])
+    # On blank sky all light is in excess.
+    beside = np.where(on_source[peaks], np.where(there, excess[at], -np.inf), found.part(peaks).beside)
+    beside = np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)
+    peak = np.where(on_source[peaks], excess[peaks], found.flux[peaks])
+    return (beside[0] > _EVERY_SIDE * peak) & (beside[1] > _THREE_SIDES * peak)

@@ -110,7 +110,8 @@ def compare(found, others, calibration, threshold=0.5):
     value = np.where(told, expected.value, np.nan)
     with np.errstate(invalid="ignore"):
         sigma = np.sqrt(found.rms**2 + np.maximum(value, 0) + expected.variance)
-        on_source = expected.high > pooling.SOURCE_SIGMA * found.rms
+        # What may be anywhere around is no source here.
+        on_source = (expected.high > pooling.SOURCE_SIGMA * found.rms) & (value > 2 * np.sqrt(expected.variance))
     more = found.flux - value
     flagged &= ~shape.of_a_source(found, more, sigma, flagged, on_source)
     with np.errstate(invalid="ignore"):
