@@ -13,17 +13,16 @@ from scipy.ndimage import map_coordinates
 from ...errors import ModelError
 
 __all__ = [
-    "BESIDE", "FLUX", "PROBABILITY", "RING", "SURROUNDINGS", "TABLES", "Calibration", "between",
+    "BESIDE", "FLUX", "PROBABILITY", "RING", "TABLES", "Calibration", "between",
     "network_places", "share_places",
 ]  # fmt: skip
 
-# Nodes of the tables: log odds of the probability; flux and surroundings in units of the rms; mean
-# probabilities of the pixels around.
+# Nodes of the tables: log odds of the probability; flux in units of the rms; mean probabilities of
+# the pixels around.
 PROBABILITY = np.array([-9.0, -7, -5.5, -4.5, -3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 4, 6, 9])
 FLUX = np.array([0.0, 2, 3, 4, 5, 6.5, 8, 11, 16, 30, 100, 1000])
 BESIDE = np.array([0.0, 0.005, 0.02, 0.05, 0.1, 0.18, 0.3, 0.5, 1.0])
 RING = np.array([0.0, 0.003, 0.01, 0.03, 0.08, 0.2, 0.5])
-SURROUNDINGS = np.array([-1.0, 0.5, 1.5, 3, 8, 30, 200])
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +34,8 @@ class Calibration:
     network : ndarray, (P, F, B, R)
         Log odds of a cosmic ray at the nodes of probability, flux, and mean probability of the pixels that
         touch it and of those around these.
-    sky, cosmic_ray : ndarray, (F, S, 3)
-        Shares at the nodes of flux and surroundings: nothing, the same (or less), something that changed.
+    sky, cosmic_ray : ndarray, (F, P, 3)
+        Shares at the nodes of flux and probability: nothing, the same (or less), something that changed.
     provenance : dict
         What it was counted from.
     """
@@ -88,21 +87,25 @@ class Calibration:
 
 TABLES = {
     "network": (PROBABILITY.size, FLUX.size, BESIDE.size, RING.size),
-    "sky": (FLUX.size, SURROUNDINGS.size, 3),
-    "cosmic_ray": (FLUX.size, SURROUNDINGS.size, 3),
+    "sky": (FLUX.size, PROBABILITY.size, 3),
+    "cosmic_ray": (FLUX.size, PROBABILITY.size, 3),
 }
 
 
 def network_places(found):
     """Return places of candidates in the table of the network, in units of nodes, (4, K) float32."""
-    p = np.clip(found.p, np.float32(1e-4), np.float32(1 - 1e-4))
-    values = np.log(p / (1 - p)), found.flux / found.rms, found.p_beside, found.p_ring
+    values = _log_odds(found.p), found.flux / found.rms, found.p_beside, found.p_ring
     return _places(values, (PROBABILITY, FLUX, BESIDE, RING))
 
 
 def share_places(found):
     """Return places of candidates in the tables of shares, in units of nodes, (2, K) float32."""
-    return _places((found.flux / found.rms, found.around / found.rms), (FLUX, SURROUNDINGS))
+    return _places((found.flux / found.rms, _log_odds(found.p)), (FLUX, PROBABILITY))
+
+
+def _log_odds(p):
+    p = np.clip(p, np.float32(1e-4), np.float32(1 - 1e-4))
+    return np.log(p / (1 - p))
 
 
 def _places(values, nodes):

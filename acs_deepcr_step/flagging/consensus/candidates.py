@@ -72,12 +72,6 @@ class Candidates:
         return self.net.ravel()[np.stack([touching[step] for step in ((-1, 0), (0, -1), (0, 1), (1, 0))])]
 
     @property
-    def around(self):
-        """Median of the eight pixels two rows or columns away, electrons, (K,) float32."""
-        eight = [at for (dy, dx), at in _ring(self.index, self.shape, 2).items() if dy % 2 == dx % 2 == 0]
-        return np.sort(self.net.ravel()[np.stack(eight)], axis=0)[3:5].mean(axis=0)
-
-    @property
     def places(self):
         """Rows and columns, two (K,) arrays."""
         return np.divmod(self.index, self.shape[1])

@@ -10,11 +10,13 @@ from . import brightness, likelihood, pooling, shape
 
 __all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wells"]
 
-# What the others leave in doubt is flagged from odds of one to thirteen on: a cosmic ray that is missed
-# stays in the product, and for a pixel too many there are other exposures. `threshold` moves that: a pixel is
-# flagged above the log odds of the threshold less the logarithm of this.
-COST_OF_MISSING = 13.0
+# What the others leave in doubt is flagged from odds of one to twelve on: a cosmic ray that is missed
+# stays in the product, and for a pixel too many there are other exposures. It stays with all its charge:
+# from ten rms on the cost grows with that, up to five times. `threshold` moves it all: a pixel is flagged
+# above the log odds of the threshold less the logarithm of its cost.
+COST_OF_MISSING, _CHARGE, _MOST = 12.0, 10.0, 5.0
 _STANDS_OUT = 1.0  # sigma
+_SURE_OF = 2.0  # sigma, of what the others show of a source
 _SUSPECTED = 0.02  # probability
 _DOUBT = 4.0  # below the log odds that are flagged, from which the neighbour of a flag may be one
 # Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: with less than that no
@@ -89,7 +91,8 @@ def compare(found, others, calibration, threshold=0.5):
     -------
     Verdict
     """
-    expected, doubt = expected_of(found, others), _cut(threshold) - _DOUBT
+    expected = expected_of(found, others)
+    cut = _cut(found, expected, threshold)
     # The rest is none, without a look at it: the network does not suspect it, and it does not stand out.
     with np.errstate(invalid="ignore"):
         sigma = np.sqrt(found.rms**2 + np.maximum(expected.value, 0) + expected.variance)
@@ -99,32 +102,36 @@ def compare(found, others, calibration, threshold=0.5):
     own = calibration.log_odds(found.part(asked))
     log_odds[asked] = own + likelihood.log_ratio(found.part(asked), expected.part(asked), calibration)
     # What would be flagged upon a source may be one that varies.
-    some = np.flatnonzero(log_odds[asked] > doubt)
+    some = np.flatnonzero(log_odds[asked] > cut[asked] - _DOUBT)
     doubtful = asked[some]
     expected = brightness.as_bright_as_here(found, expected, doubtful)
     log_odds[doubtful] = own[some] + likelihood.log_ratio(
         found.part(doubtful), expected.part(doubtful), calibration
     )
     told = expected.known & ~expected.full
-    flagged = told & (log_odds > _cut(threshold))
+    cut = _cut(found, expected, threshold)
+    flagged = told & (log_odds > cut)
     value = np.where(told, expected.value, np.nan)
     with np.errstate(invalid="ignore"):
         sigma = np.sqrt(found.rms**2 + np.maximum(value, 0) + expected.variance)
         # What may be anywhere around is no source here.
-        on_source = (expected.high > pooling.SOURCE_SIGMA * found.rms) & (value > 2 * np.sqrt(expected.variance))
+        on_source = expected.high > pooling.SOURCE_SIGMA * found.rms
+        on_source &= value > _SURE_OF * np.sqrt(expected.variance)
     more = found.flux - value
     flagged &= ~shape.of_a_source(found, more, sigma, flagged, on_source)
     with np.errstate(invalid="ignore"):
         excess = more / sigma
-        excess[(log_odds < _cut(threshold) - _DOUBT) & (excess > 0)] = 0
+        excess[(log_odds < cut - _DOUBT) & (excess > 0)] = 0
     return Verdict(expected.known, flagged, log_odds, excess, expected.full, expected.alone)
 
 
-def _cut(threshold):
-    """Return the log odds from which pixels are flagged."""
+def _cut(found, expected, threshold):
+    """Return the log odds above which candidates are flagged, (K,) float32."""
     if not 0 < threshold < 1:
-        return math.copysign(math.inf, threshold - 0.5)
-    return math.log(threshold / (1 - threshold) / COST_OF_MISSING)
+        return np.full(found.index.size, math.copysign(math.inf, threshold - 0.5), np.float32)
+    charge = np.nan_to_num((found.flux - expected.value) / found.rms)
+    cost = COST_OF_MISSING * np.clip(charge / _CHARGE, 1, _MOST)
+    return math.log(threshold / (1 - threshold)) - np.log(cost)
 
 
 @dataclass(frozen=True, eq=False)

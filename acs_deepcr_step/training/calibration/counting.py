@@ -32,7 +32,7 @@ class Evidence:
         Cosmic rays and others at the nodes of the network's table, cosmic rays as in `REFERENCE` seconds:
         else those of short exposures, which are few, would not count.
     at : tuple of ndarray, (K,), float32
-        Places of flux and surroundings in the tables of shares.
+        Places of flux and probability in the tables of shares.
     densities : dict of str to ndarray, (K,), float32
         From `likelihood.densities`.
     cosmic_ray : ndarray, (K,), bool
@@ -137,7 +137,7 @@ def _log_odds(hits, others):
 
 
 def _shares(densities, at, else_):
-    """Return the shares of what may be there by which the densities of values come about, (F, S, 3) float32.
+    """Return the shares of what may be there by which the densities of values come about, (F, P, 3) float32.
 
     Found by expectation and maximisation; where few candidates are, the shares are those of all of the same
     flux.

@@ -8,7 +8,7 @@ NAME = "calibrate"
 HELP = "count how often a mask model is right: what several exposures weigh its word by"
 
 _SHOWN_FLUX = (3.0, 5.0, 16.0)  # sigma
-_BLANK = 0.5  # sigma, of what is around
+_DOUBT = -2.5  # log odds of the network
 
 
 def add_arguments(parser):
@@ -66,15 +66,16 @@ def main(arguments):
 def _print(path, made):
     import numpy as np
 
-    from ...flagging.consensus.calibration import FLUX, SURROUNDINGS
+    from ...flagging.consensus.calibration import FLUX, PROBABILITY
 
-    about, blank = made.provenance, int(np.searchsorted(SURROUNDINGS, _BLANK))
+    about, doubt = made.provenance, int(np.searchsorted(PROBABILITY, _DOUBT))
     print(f"{path}: calibration of {about['model']}, from {len(about['fields'])} simulated fields")
     print(f"candidates: {about['candidates']}, of which cosmic rays: {about['cosmic_rays']}")
-    print("shares on blank sky, as nothing, the same (cosmic rays: less), something that changed:")
+    print("shares where the network doubts (log odds -2.5), as nothing, the same (cosmic rays: less),")
+    print("something that changed:")
     for flux in _SHOWN_FLUX:
         node = int(np.searchsorted(FLUX, flux))
-        sky, hit = (_text(each[node, blank]) for each in (made.sky, made.cosmic_ray))
+        sky, hit = (_text(each[node, doubt]) for each in (made.sky, made.cosmic_ray))
         print(f"  {flux:g} sigma: sky {sky}; cosmic rays {hit}")
 
 
