@@ -13,6 +13,7 @@ _STEP = 2  # every second row and column of a box is looked at
 _ROUNDS = 5  # of clipping
 _CLIP = 3.0  # sigma
 _FEWEST = 0.2  # of a box's pixels that must be good
+_UNKNOWN = 1e6  # electrons: the rms where no pixel is good, above which nothing stands out
 _ROWS = 256  # of an image that are worked on at a time
 
 
@@ -123,7 +124,7 @@ def measure_map(image, good):
             level[i, j], rms[i, j] = _clipped(values[:, left:right:_STEP])
     unknown = np.isnan(level)
     if unknown.all():
-        return BackgroundMap.flat(image.shape, 0.0, 1.0)
+        return BackgroundMap.flat(image.shape, 0.0, _UNKNOWN)
     nearest = tuple(distance_transform_edt(unknown, return_distances=False, return_indices=True))
     level, rms = (median_filter(each[nearest], 3, mode="nearest") for each in (level, rms))
     rms = np.maximum(rms, np.float32(1))

@@ -27,6 +27,8 @@ class ChipImage:
     full_rows : int
         Rows of a chip of this detector that is read out whole; fewer are a subarray. By default
         every array counts as whole.
+    bad : ndarray, (R, C), bool, optional
+        Pixels that say nothing of the sky: lost, bad, filled, not finite.
     """
 
     net: np.ndarray = field(repr=False)
@@ -34,6 +36,7 @@ class ChipImage:
     saturated: np.ndarray = field(repr=False)
     background: BackgroundMap = field(repr=False)
     full_rows: int = 0
+    bad: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def is_subarray(self):

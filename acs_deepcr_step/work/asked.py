@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..flagging.consensus import chip_map
+from .fields import same_polarisation
 
 __all__ = ["choose"]
 
@@ -25,7 +26,11 @@ def choose(member, members):
         At most five. Each next one is that which adds most to what those before it tell, summed over the
         chips: noise of its own like this exposure's halves what is left to know.
     """
-    others = [other for other in members if other is not member and not member.is_same_observation(other)]
+    others = [
+        other
+        for other in members
+        if other is not member and not member.is_same_observation(other) and _alike(member, other)
+    ]
     if not others:
         return ()
     told = np.concatenate([_told(chip, others) for chip in member.chips.values()], axis=1)
@@ -39,6 +44,12 @@ def choose(member, members):
         chosen.append(best)
         known = known + told[best]
     return tuple(others[i] for i in chosen)
+
+
+def _alike(member, other):
+    """Return whether both see the same light; a field may chain polarisers that differ."""
+    orientations = (chip_map.orientation(each.corners[0]) for each in (member, other))
+    return same_polarisation(member.exposure.filter, *orientations)
 
 
 def _told(one, others):

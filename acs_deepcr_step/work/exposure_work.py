@@ -198,7 +198,8 @@ def _chip_image(exposure, sci, scaled_probability, bits):
     saturated = dq.is_saturated(image, instrument.full_well, bits)
     background_map = measure_map(image, dq.is_sky(bits))
     net = background_map.subtracted_from(image)
-    return ChipImage(net, scaled_probability, saturated, background_map, instrument.full_rows)
+    bad = ((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image)
+    return ChipImage(net, scaled_probability, saturated, background_map, instrument.full_rows, bad)
 
 
 def store(task, exposure, mask, decided, stage, notes):

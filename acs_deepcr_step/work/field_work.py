@@ -198,7 +198,7 @@ class FieldDecision:
             image.full_rows,
             wcs=summary.wcs,
             exptime=sci.chip.exptime,
-            bad=None,
+            bad=image.bad,
         )
         found = candidates.candidates(chip, decision.threshold)
         used, names, faults = [], [], []
@@ -228,7 +228,7 @@ def _warnings(deciding):
     """Warnings of members that do not lie where their WCS says."""
     used = set(deciding.members_used)
     name = deciding.member.exposure.path.name
-    off = [one for one in deciding.others if one.member.rootname in used and one.pointing.offset > _BLURRED]
+    off = [one for one in deciding.others if one.member.rootname in used and one.pointing.is_off(_BLURRED)]
     if off:
         listed = ", ".join(f"{other.member.rootname} {other.pointing.offset:.2f}" for other in off)
         yield (

@@ -10,7 +10,7 @@ from ..files.chip_wcs import read_wcs
 from ..flagging.consensus import chip_map
 from .task import Field, FieldPlan
 
-__all__ = ["find_fields"]
+__all__ = ["find_fields", "same_polarisation"]
 
 # Spectra are not compared: a dither along the dispersion would have to be told from another wavelength.
 _DISPERSERS = frozenset({"G800L", "PR200L", "PR110L", "PR130L", "G280"})
@@ -77,16 +77,31 @@ def _belong(one, other, footprints, tables):
     return (
         (a.instrument, a.passband) == (b.instrument, b.passband)
         and not _DISPERSERS & set(a.filter.split("+"))
-        and ("POL" not in a.filter or _turned(*(footprints[its.label] for its in (one, other))) < _ALIKE)
+        and same_polarisation(a.filter, *(footprints[its.label].orientation for its in (one, other)))
         and tables.get(Path(a.path).resolve()) == tables.get(Path(b.path).resolve())
         and footprints[one.label].overlaps(footprints[other.label])
     )
 
 
-def _turned(one, other):
-    """Return the angle between two exposures' polarisers on the sky, degrees, 0 to 90."""
-    angle = abs(one.orientation - other.orientation) % 180
-    return min(angle, 180 - angle)
+def same_polarisation(filter_name, one, other):
+    """Return whether two exposures through a filter see the same polarisation.
+
+    Parameters
+    ----------
+    filter_name : str
+        Of both.
+    one, other : float
+        Position angles of their columns, degrees.
+
+    Returns
+    -------
+    bool
+        True for a filter without a polariser.
+    """
+    if "POL" not in filter_name:
+        return True
+    angle = abs(one - other) % 180
+    return min(angle, 180 - angle) < _ALIKE
 
 
 def _wcs_warnings(field, footprints):

@@ -21,13 +21,10 @@ class FieldChip(ChipImage):
         With all its distortion.
     exptime : float
         Seconds.
-    bad : ndarray, (R, C), bool
-        Pixels that say nothing of the sky: lost, bad, filled, not finite.
     stars : stars.Stars
         Those that interpolation would not meet.
     """
 
     wcs: WCS = field(repr=False)
     exptime: float
-    bad: np.ndarray = field(repr=False)
     stars: Stars = field(default_factory=Stars.none, repr=False)

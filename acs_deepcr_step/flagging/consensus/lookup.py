@@ -21,7 +21,7 @@ _AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
 SUSPECT = 0.2  # the probability above which what another exposure shows may be its own cosmic ray
 _CURVED_SIGMA = 8.0  # a source so bright is interpolated by cubic convolution,
 _CURVED_LEFT = 1.0  # if so many sigma are left of it without the modelled stars (the range of 2x2 pixels)
-_SHAPE = 0.1  # error of interpolation, of the range of what is left without the modelled stars
+_SHAPE = 0.05  # error of interpolation, of the range of what is left without the modelled stars
 
 
 @dataclass(frozen=True, eq=False)

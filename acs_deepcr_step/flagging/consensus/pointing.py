@@ -56,6 +56,10 @@ class Pointing:
         """Pixels around a place among which the right one is; 0 if it is known to half a pixel."""
         return math.ceil(self.error) if self.error > _FRACTION else 0
 
+    def is_off(self, pixels):
+        """Return whether the stars lie off by more than so many pixels, and more than by chance."""
+        return self.offset > max(pixels, _TOLERANCE * self.error)
+
     @property
     def offset(self):
         """Pixels by which the other's stars lie off their places."""
@@ -126,7 +130,7 @@ def measure(chips, others, known_error):
     agreeing = _largest_cluster(offsets)
     if len(agreeing) < _ENOUGH:
         # Few stars agree on a small shift only; on a large one any two of them might.
-        far = min(_TOLERANCE * known_error, _LARGEST_OF_FEW) + _AGREE
+        far = min(_TOLERANCE * math.hypot(known_error, _ONE_STAR), _LARGEST_OF_FEW)
         agreeing = _largest_cluster(offsets[np.hypot(*offsets.T[:2]) < far])
     if len(agreeing) < (1 if known_error <= _FRACTION else _FEW):
         return Pointing(error=known_error)

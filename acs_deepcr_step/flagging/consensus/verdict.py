@@ -11,10 +11,9 @@ from . import brightness, likelihood, pooling, shape
 __all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wells"]
 
 # What the others leave in doubt is flagged from odds of one to twelve on: a cosmic ray that is missed
-# stays in the product, and for a pixel too many there are other exposures. It stays with all its charge:
-# from ten rms on the cost grows with that, up to five times. `threshold` moves it all: a pixel is flagged
-# above the log odds of the threshold less the logarithm of its cost.
-COST_OF_MISSING, _CHARGE, _MOST = 12.0, 10.0, 5.0
+# stays in the product, and for a pixel too many there are other exposures. `threshold` moves that: a
+# pixel is flagged above the log odds of the threshold less the logarithm of this.
+COST_OF_MISSING = 12.0
 _STANDS_OUT = 1.0  # sigma
 _SURE_OF = 2.0  # sigma, of what the others show of a source
 _SUSPECTED = 0.02  # probability
@@ -91,8 +90,7 @@ def compare(found, others, calibration, threshold=0.5):
     -------
     Verdict
     """
-    expected = expected_of(found, others)
-    cut = _cut(found, expected, threshold)
+    expected, cut = expected_of(found, others), _cut(threshold)
     # The rest is none, without a look at it: the network does not suspect it, and it does not stand out.
     with np.errstate(invalid="ignore"):
         sigma = np.sqrt(found.rms**2 + np.maximum(expected.value, 0) + expected.variance)
@@ -102,14 +100,13 @@ def compare(found, others, calibration, threshold=0.5):
     own = calibration.log_odds(found.part(asked))
     log_odds[asked] = own + likelihood.log_ratio(found.part(asked), expected.part(asked), calibration)
     # What would be flagged upon a source may be one that varies.
-    some = np.flatnonzero(log_odds[asked] > cut[asked] - _DOUBT)
+    some = np.flatnonzero(log_odds[asked] > cut - _DOUBT)
     doubtful = asked[some]
     expected = brightness.as_bright_as_here(found, expected, doubtful)
     log_odds[doubtful] = own[some] + likelihood.log_ratio(
         found.part(doubtful), expected.part(doubtful), calibration
     )
     told = expected.known & ~expected.full
-    cut = _cut(found, expected, threshold)
     flagged = told & (log_odds > cut)
     value = np.where(told, expected.value, np.nan)
     with np.errstate(invalid="ignore"):
@@ -125,13 +122,11 @@ def compare(found, others, calibration, threshold=0.5):
     return Verdict(expected.known, flagged, log_odds, excess, expected.full, expected.alone)
 
 
-def _cut(found, expected, threshold):
-    """Return the log odds above which candidates are flagged, (K,) float32."""
+def _cut(threshold):
+    """Return the log odds above which candidates are flagged."""
     if not 0 < threshold < 1:
-        return np.full(found.index.size, math.copysign(math.inf, threshold - 0.5), np.float32)
-    charge = np.nan_to_num((found.flux - expected.value) / found.rms)
-    cost = COST_OF_MISSING * np.clip(charge / _CHARGE, 1, _MOST)
-    return math.log(threshold / (1 - threshold)) - np.log(cost)
+        return math.copysign(math.inf, threshold - 0.5)
+    return math.log(threshold / (1 - threshold) / COST_OF_MISSING)
 
 
 @dataclass(frozen=True, eq=False)
