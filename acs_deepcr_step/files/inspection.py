@@ -42,7 +42,7 @@ _NOT_EXPOSURES = {
 _INTEGERS = {16: np.dtype(">i2"), 32: np.dtype(">i4")}
 _NUMBERS = {8: np.dtype("u1"), -32: np.dtype(">f4"), -64: np.dtype(">f8"), **_INTEGERS}
 
-_FILTERS = threading.Lock()
+_FILTERS = threading.RLock()
 
 # Larger numbers have no meaning, and do not fit everywhere.
 _LAST_EXTVER = _LAST_CHIP = 9999

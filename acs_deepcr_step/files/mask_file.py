@@ -24,6 +24,7 @@ from ..errors import ExposureError
 from . import fitsbytes
 from .atomic import atomic
 from .exposure import same_observation
+from .inspection import quiet
 
 __all__ = ["ChipMask", "MadeBy", "MaskFile", "is_mask_of", "name_for", "read", "read_header", "write"]
 
@@ -199,7 +200,7 @@ def write(path, mask, notes=None, check=None):
             if chip.nexp and name == "FLAGS":
                 hdu.header["DCRNEXP"] = (chip.nexp, "exposures that this chip was decided from")
             hdus.append(hdu)
-    with atomic(path, notes, check, ExposureError) as temporary:
+    with atomic(path, notes, check, ExposureError) as temporary, quiet():
         hdus.writeto(temporary, checksum=True)
 
 
@@ -242,7 +243,8 @@ def _opened(path):
         raise ExposureError(f"The mask file {path} is missing: put it back beside its exposure.")
     try:
         fitsbytes.check_counts(path)
-        with fits.open(path, memmap=False) as hdus:
+        # The FITS library changes the filters of warnings, the whole process's, for compressed images.
+        with quiet(), fits.open(path, memmap=False) as hdus:
             if hdus[0].header.get("FILETYPE") != _KIND:
                 raise ValueError("it is not one")
             yield hdus

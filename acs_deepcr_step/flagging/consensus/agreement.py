@@ -130,7 +130,7 @@ def stars_shown(chip, places, peaks):
         inside = (places[0] > 1) & (places[1] > 1) & (places[0] < rows - 2) & (places[1] < columns - 2)
     y, x = np.rint(places[:, inside]).astype(int)
     peak = peaks[inside]
-    tells = (peak > _EXPECTED_SIGMA * chip.background.rms_at(y, x)) & ~chip.near_saturated[y, x] & ~chip.bad[y, x]
+    tells = (peak > _EXPECTED_SIGMA * chip.background.rms_at(y, x)) & ~(chip.near_saturated | chip.bad)[y, x]
     y, x, peak = y[tells], x[tells], peak[tells]
     around = [chip.net[y + dy, x + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
     high = np.max(around, axis=0, initial=-np.inf)
