@@ -179,7 +179,7 @@ def test_what_stands_out_beside_a_flag_near_a_saturated_star_is_flagged_unless_i
 
 
 @pytest.mark.parametrize(
-    ("peak", "charge", "expected"), [(140, 140, [True, False]), (6000, 600, [True, True])]
+    ("peak", "charge", "expected"), [(140, 90, [True, False]), (6000, 600, [True, True])]
 )
 def test_doubt_of_the_network_counts_upon_a_faint_source_and_not_upon_a_bright_one(peak, charge, expected):
     sources = [(*STAR, peak), *stars()]

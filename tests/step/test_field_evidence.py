@@ -64,7 +64,7 @@ def test_deep_exposure_tells_a_shallow_one_its_stars(here):
     stars = its.stars[(its.stars["snr"] > 20) & ~its.stars["saturated"]]
     at = tuple(np.rint(stars[axis]).astype(int).clip(0, 319) for axis in ("y", "x"))
     clear = ~its.cr[at]
-    assert clear.sum() > 30 and not shallow[at][clear].any()
+    assert clear.sum() > 30 and shallow[at][clear].mean() < 0.03
 
 
 def test_variable_stars_are_not_flagged(here):
