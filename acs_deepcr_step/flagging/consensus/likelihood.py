@@ -12,6 +12,7 @@ from scipy.special import ndtr
 __all__ = ["ALWAYS", "FLAT", "densities", "log_ratio"]
 
 FLAT = 0.005  # error of flat fields, of the value
+_LOWEST = 2.0  # sigma below nothing
 ALWAYS = 0.003  # of the places without a cosmic ray show less than f for no reason that is modelled
 
 
@@ -35,6 +36,8 @@ def densities(found, expected):
     with np.errstate(invalid="ignore"):
         sigma2 = expected.variance + (FLAT * value) ** 2
         sigma = np.sqrt(sigma2)
+        # The sky gives no less than nothing; what is lower is an error of the background map.
+        value = np.maximum(value, -_LOWEST * sigma)
         # If the sky is the same it gives what both say together; of so many electrons is the photon noise.
         own2 = rms**2 + source
         more = np.maximum(found.flux - source, 0) * sigma2 / (sigma2 + own2)
