@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .arrays import background, reasons
 from .arrays import dq as bits
+from .arrays import reasons
+from .arrays.background_map import measure_map
 from .arrays.morphology import require_growth
 from .arrays.probabilities import to_scaled
 from .config.decision import Decision
@@ -79,7 +80,10 @@ def clean(
     require_growth(grow)
     scaled_probability = to_scaled(detector.probability(image))
     saturated = bits.is_saturated(image, ACS_WFC.full_well, dq)
-    chip = ChipImage(image, scaled_probability, saturated, background.measure(image), ACS_WFC.full_rows)
+    good = np.isfinite(image) if dq is None else bits.is_sky(dq)
+    background = measure_map(image, good & ~saturated)
+    net = background.subtracted_from(image)
+    chip = ChipImage(net, scaled_probability, saturated, background, ACS_WFC.full_rows)
     decision = Decision(threshold, grow, bool(protect_saturated))
     mask = reasons.is_flagged(single.decide(chip, decision))
     if inpainter is not None:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from real_truth import EIGHT, count_events, grown, score
+from real_truth import EIGHT, count_events, found, grown, score
 from scipy import ndimage
 
 import acs_deepcr_step
@@ -164,11 +164,8 @@ def figures(path, threshold=0.5):
         for protect in (False, True)
     )
     near = guard.near(saturated)
-    print(
-        f"{count_events(truth & use)} events, {np.count_nonzero(truth & use)} pixels in the truth", end="; "
-    )
-    found = np.unique(ndimage.label(truth & use, EIGHT)[0][plain & truth & use]).size
-    print(f"{found} of them found")
+    events, pixels = count_events(truth & use), np.count_nonzero(truth & use)
+    print(f"{events} events ({pixels} pixels) in the truth; {found(plain, truth, use):.3f} of them found")
     for name, where in (("all", use), ("away from saturated pixels", use & ~near)):
         for what, mask in (("without", plain), ("with", protected)):
             tpr, fpr = score(mask, truth, where)

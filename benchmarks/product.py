@@ -17,8 +17,8 @@ cosmic rays. The columns, summed over the seeds:
 
 The part ``good_bits`` shows what hot pixels leave where no cosmic ray is, by the DQ bits that count as good:
 output pixels 5 sigma off the product of eight exposures without hot and warm pixels, their flux, and the
-weight lost. Seeds up to 999 are for development, those from 9000 for evaluation; docs/consensus.md gives
-the latter.
+weight lost. Seeds up to 999 are for development, those from 9000 for evaluation;
+docs/consensus_results.md gives the latter.
 """
 
 import shutil

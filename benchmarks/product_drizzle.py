@@ -46,13 +46,19 @@ def drizzle(files, **settings):
     """
     from drizzlepac.astrodrizzle import AstroDrizzle
 
-    with _quietly(files[0].parent):
+    with quietly(files[0].parent):
         AstroDrizzle([path.name for path in files], output="product", num_cores=1, **settings)
     return residual.read_product(files[0].with_name("product_drc_sci.fits"), files)
 
 
 @contextlib.contextmanager
-def _quietly(directory):
+def quietly(directory):
+    """Work in a directory, and let nothing that drizzlepac prints or warns of through.
+
+    Parameters
+    ----------
+    directory : path-like
+    """
     with (
         contextlib.chdir(directory),
         warnings.catch_warnings(),

@@ -1,4 +1,4 @@
-"""What the truth made of real exposures has in common: scores, and groups of pixels."""
+"""What the truth made of real exposures has in common: groups of pixels, and how a mask scores."""
 
 import numpy as np
 from scipy import ndimage
@@ -38,3 +38,34 @@ def score(mask, truth, use):
         Share of the true pixels, and of the others, that are flagged.
     """
     return float(mask[truth & use].mean()), float(mask[~truth & use].mean())
+
+
+def found(mask, truth, use):
+    """Return the share of events of which one pixel at least is flagged.
+
+    Parameters
+    ----------
+    mask, truth, use : ndarray, (R, C), bool
+        Events are the groups of `truth` where `use` is true.
+
+    Returns
+    -------
+    float
+        NaN without any event.
+    """
+    labels, count = ndimage.label(truth & use, structure=EIGHT)
+    return np.unique(labels[mask & truth & use]).size / count if count else float("nan")
+
+
+def far(mask, truth, use):
+    """Return the share of the pixels that count which are flagged farther than a pixel from any true one.
+
+    Parameters
+    ----------
+    mask, truth, use : ndarray, (R, C), bool
+
+    Returns
+    -------
+    float
+    """
+    return np.count_nonzero(mask & use & ~ndimage.binary_dilation(truth, EIGHT)) / np.count_nonzero(use)

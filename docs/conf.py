@@ -24,6 +24,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
+    "mathml",
     "tables",
 ]
 exclude_patterns = ["_build"]
@@ -31,7 +32,9 @@ nitpicky = True
 needs_sphinx = "8.0"
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_dmath_allow_digits = False
+html_math_renderer = "mathml"
 
 online = bool(os.environ.get("ACS_DEEPCR_DOCS_ONLINE"))
 intersphinx_mapping = {

@@ -7,7 +7,7 @@ Source: ACS Data Handbook, table of DQ flags. The DQ array is a signed
 __all__ = [
     "APERTURE", "A_TO_D", "BAD", "BIAS", "CR_ACSREJ", "CR_ASTRODRIZZLE", "CR_BITS", "FILL", "FULL_WELL",
     "HOT", "LOST", "NO_IMAGE", "REFERENCE", "SATURATED", "TRAP", "UNSTABLE", "USER", "WARM", "is_good",
-    "is_saturated",
+    "is_saturated", "is_sky",
 ]  # fmt: skip
 
 LOST = 1  # lost in transmission and replaced (Reed-Solomon)
@@ -50,6 +50,12 @@ def is_good(bits):
     """
     # The top bit is turned over where the file holds unsigned integers.
     return (bits & (2 ** (8 * bits.dtype.itemsize - 1) - 1)) == 0
+
+
+def is_sky(bits):
+    """Return where no DQ bit is set but those of cosmic rays, which may be ours, (R, C) bool."""
+    cosmic_ray = CR_ACSREJ | CR_ASTRODRIZZLE | USER
+    return is_good((bits | cosmic_ray) ^ cosmic_ray)  # `& ~` overflows where the file holds unsigned integers
 
 
 def is_saturated(image, full_well, bits=None):

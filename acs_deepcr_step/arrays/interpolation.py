@@ -84,6 +84,8 @@ def cubic(image, corner, offset):
     Returns
     -------
     value : ndarray, (M,), float32
+    noise : ndarray, (M,), float32
+        Variance of the value, of pixels of variance 1.
     good : ndarray, (M,), bool
         Where all 16 pixels are in the image.
     """
@@ -97,7 +99,8 @@ def cubic(image, corner, offset):
         for j in range(4):
             at = np.where(good, corner + (i - 1) * columns + j - 1, 0)
             value += by_row[i] * by_column[j] * image[at]
-    return value, good
+    noise = sum(w * w for w in by_row) * sum(w * w for w in by_column)
+    return value, noise, good
 
 
 def _weights(t):

@@ -108,6 +108,10 @@ class Exposure:
         Modified Julian date; nan where the header has none.
     instrument : Instrument
     filter : str
+    passband : str
+        What of the sky it shows: its filter, and the wavelength that a ramp filter was set to.
+    follows_target : bool
+        Whether the telescope followed a target that moves (MTFLAG).
     chips : tuple of Chip
     spans : tuple of Span
         One per HDU.
@@ -123,6 +127,8 @@ class Exposure:
     expstart: float
     instrument: Instrument
     filter: str
+    passband: str
+    follows_target: bool
     chips: tuple[Chip, ...]
     spans: tuple[Span, ...]
     state: FileState

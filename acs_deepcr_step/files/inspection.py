@@ -42,7 +42,7 @@ _NOT_EXPOSURES = {
 _INTEGERS = {16: np.dtype(">i2"), 32: np.dtype(">i4")}
 _NUMBERS = {8: np.dtype("u1"), -32: np.dtype(">f4"), -64: np.dtype(">f8"), **_INTEGERS}
 
-_FILTERS = threading.Lock()
+_FILTERS = threading.RLock()
 
 # Larger numbers have no meaning, and do not fit everywhere.
 _LAST_EXTVER = _LAST_CHIP = 9999
@@ -199,6 +199,8 @@ def _checked(path, state, headers, spans, any_detector):
         expstart=_number(primary, "EXPSTART"),
         instrument=instrument,
         filter=_filter_name(primary),
+        passband=_passband(primary),
+        follows_target=_text(primary, "MTFLAG").upper() in ("T", "TRUE"),
         chips=tuple(chips),
         spans=spans,
         state=state,
@@ -252,6 +254,13 @@ def _filter_name(primary):
     """Name of the filter: FILTER1 and FILTER2 without the clear positions."""
     names = [_text(primary, key).upper() for key in ("FILTER", "FILTER1", "FILTER2")]
     return "+".join(name for name in names if name and not name.startswith(("CLEAR", "N/A")))
+
+
+def _passband(primary):
+    """Name of the filter, and the wavelength that it is set to if it is a ramp filter."""
+    wavelength = _number(primary, "LRFWAVE")
+    name = _filter_name(primary)
+    return f"{name}@{wavelength:g}" if wavelength > 0 else name
 
 
 def _chip(instrument, headers, pair, extver, faults):

@@ -24,6 +24,7 @@ from ..errors import ExposureError
 from . import fitsbytes
 from .atomic import atomic
 from .exposure import same_observation
+from .inspection import quiet
 
 __all__ = ["ChipMask", "MadeBy", "MaskFile", "is_mask_of", "name_for", "read", "read_header", "write"]
 
@@ -46,6 +47,8 @@ class ChipMask:
         Bits of `arrays.reasons`.
     scaled_probability : ndarray, (R, C), int16
         10,000 times the probability.
+    nexp : int
+        Number of exposures that this chip was decided from; 0 where that is not known.
     """
 
     extver: int
@@ -53,6 +56,7 @@ class ChipMask:
     sha256: str
     reasons: np.ndarray = field(repr=False)
     scaled_probability: np.ndarray = field(repr=False)
+    nexp: int = 0
 
 
 @dataclass(frozen=True)
@@ -193,17 +197,21 @@ def write(path, mask, notes=None, check=None):
             hdu.ver = chip.extver
             hdu.header["CCDCHIP"] = chip.ccdchip
             hdu.header["SCIHASH"] = chip.sha256  # of the SCI data; no room for a comment
+            if chip.nexp and name == "FLAGS":
+                hdu.header["DCRNEXP"] = (chip.nexp, "exposures that this chip was decided from")
             hdus.append(hdu)
-    with atomic(path, notes, check, ExposureError) as temporary:
+    with atomic(path, notes, check, ExposureError) as temporary, quiet():
         hdus.writeto(temporary, checksum=True)
 
 
-def read(path):
+def read(path, *, probabilities=True):
     """Read a mask file.
 
     Parameters
     ----------
     path : pathlib.Path
+    probabilities : bool, optional
+        Whether to read them; they take most of the time. Else they are None.
 
     Returns
     -------
@@ -220,7 +228,7 @@ def read(path):
         if fitsbytes.ones_complement(path.read_bytes()) != 0xFFFFFFFF:
             raise ValueError("it is damaged: its checksum is wrong")
         header = _header(hdus)
-        return replace(header, chips=_chips(hdus))
+        return replace(header, chips=_chips(hdus, probabilities))
 
 
 def read_header(path):
@@ -235,7 +243,8 @@ def _opened(path):
         raise ExposureError(f"The mask file {path} is missing: put it back beside its exposure.")
     try:
         fitsbytes.check_counts(path)
-        with fits.open(path, memmap=False) as hdus:
+        # The FITS library changes the filters of warnings, the whole process's, for compressed images.
+        with quiet(), fits.open(path, memmap=False) as hdus:
             if hdus[0].header.get("FILETYPE") != _KIND:
                 raise ValueError("it is not one")
             yield hdus
@@ -246,7 +255,7 @@ def _opened(path):
         ) from error
 
 
-def _chips(hdus):
+def _chips(hdus, wanted):
     chips = []
     for hdu in hdus:
         if hdu.name == "FLAGS":
@@ -255,14 +264,15 @@ def _chips(hdus):
             for image in (hdu, probabilities):
                 if len(image.shape) != 2 or math.prod(image.shape) > _MOST_PIXELS:
                     raise ValueError(f"an image of shape {image.shape}")
-            scaled = probabilities.data
-            if scaled.dtype.kind != "i" or scaled.dtype.itemsize != 2:
+            scaled = probabilities.data if wanted else None
+            if wanted and (scaled.dtype.kind != "i" or scaled.dtype.itemsize != 2):
                 raise ValueError("PROB does not hold 16-bit integers")
             # Mask files of version 0.1 had FLAGS of 8 bits.
-            if scaled.shape != hdu.data.shape or hdu.data.dtype not in (np.uint8, np.int16):
+            if probabilities.shape != hdu.data.shape or hdu.data.dtype not in (np.uint8, np.int16):
                 raise ValueError("FLAGS and PROB do not fit")
             flags, keys = hdu.data.astype(reasons.DTYPE), hdu.header
-            chips.append(ChipMask(hdu.ver, int(keys["CCDCHIP"]), str(keys["SCIHASH"]), flags, scaled))
+            number, nexp = int(keys["CCDCHIP"]), int(keys.get("DCRNEXP", 0))
+            chips.append(ChipMask(hdu.ver, number, str(keys["SCIHASH"]), flags, scaled, nexp))
     return tuple(chips)
 
 

@@ -142,7 +142,7 @@ def earlier_flags(current):
     if name == NO_MASK:
         return Earlier(str(run), bit, None)
     path = mask_path(current)
-    mask = mask_file.read(path)
+    mask = mask_file.read(path, probabilities=False)
     if mask.run == run:
         own = {chip.extver: reasons.is_ours(chip.reasons) for chip in mask.chips}
         return Earlier(mask.run, mask.decision.crbit, own)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays.background import Background
+from ..arrays.background_map import BackgroundMap
 from . import guard
 
 __all__ = ["ChipImage"]
@@ -17,28 +17,31 @@ class ChipImage:
 
     Attributes
     ----------
-    image : ndarray, (R, C), float32
-        Electrons, sky included.
+    net : ndarray, (R, C), float32
+        Electrons above the background.
     scaled_probability : ndarray, (R, C), int16
         10,000 times the probability of a cosmic ray.
     saturated : ndarray, (R, C), bool
         Saturated pixels, by DQ or by their charge.
-    background : Background
+    background : BackgroundMap
     full_rows : int
         Rows of a chip of this detector that is read out whole; fewer are a subarray. By default
         every array counts as whole.
+    bad : ndarray, (R, C), bool, optional
+        Pixels that say nothing of the sky: lost, bad, filled, not finite.
     """
 
-    image: np.ndarray = field(repr=False)
+    net: np.ndarray = field(repr=False)
     scaled_probability: np.ndarray = field(repr=False)
     saturated: np.ndarray = field(repr=False)
-    background: Background
+    background: BackgroundMap = field(repr=False)
     full_rows: int = 0
+    bad: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def is_subarray(self):
         """Whether only some rows of the detector were read."""
-        return self.image.shape[0] < self.full_rows
+        return self.net.shape[0] < self.full_rows
 
     @cached_property
     def near_saturated(self):

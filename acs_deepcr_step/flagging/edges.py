@@ -35,22 +35,22 @@ def cut_tracks(chip, threshold):
         a tenth of their light on one side along the edge and no more than twice as much on the
         other, with neighbours 5 sigma above the background.
     """
-    image, background = chip.image, chip.background
-    found = np.zeros(image.shape, bool)
+    net = chip.net
+    found = np.zeros(net.shape, bool)
     if threshold > guard.PROBABILITY:
         return found
-    for line, out in zip(_outermost(image), _outermost(found), strict=True):
-        light = np.pad(line.astype(np.float32) - np.float32(background.level), 1, constant_values=np.inf)
+    bright = chip.background.above(net, _BRIGHT)
+    for line, peak, out in zip(*map(_outermost, (net, bright, found)), strict=True):
+        light = np.pad(line.astype(np.float32), 1, constant_values=np.inf)
         light, sides = light[1:-1], np.sort([light[:-2], light[2:]], axis=0)
         # The flank of a star falls off as steeply, but rises as steeply on the other side.
-        peak = light > _BRIGHT * background.rms
-        peak &= np.where(np.isinf(sides[1]), 0, sides[1]) < light / _PEAK
-        out |= peak & (sides[0] < _SIDE * light)
+        steep = np.where(np.isinf(sides[1]), 0, sides[1]) < light / _PEAK
+        out |= peak & steep & (sides[0] < _SIDE * light)
     if not found.any():
         return found
     usable = ~chip.near_saturated
     found &= usable
-    usable &= image > background.sigma_above(_STANDS)
+    usable &= chip.background.above(net, _STANDS)
     for _ in range(_ROUNDS):
         found |= dilate(found, 1) & usable
     return found

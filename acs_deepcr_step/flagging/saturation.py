@@ -73,15 +73,15 @@ def without_halo(chip):
         since that may be a star whose charge bled here.
     """
     lone = np.zeros(chip.saturated.shape, bool)
-    limit = chip.background.sigma_above(_HALO_SIGMA)
     labels, count = label_groups(chip.saturated)
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels, count), start=1):
         if _may_be_a_trail(labels, number, rows, columns, chip.is_subarray):
             continue
         window = (_widened(rows, labels.shape[0]), _widened(columns, labels.shape[1]))
         ring = _ring(labels[window], number)
-        values = chip.image[window][ring]
+        values = chip.net[window][ring]
         values = values[np.isfinite(values)]
+        limit = _HALO_SIGMA * chip.background.rms_at(rows.start, columns.start)
         if values.size >= _SMALLEST_RING and np.median(values) < limit:
             lone[rows, columns] |= labels[rows, columns] == number
     return lone
@@ -132,7 +132,7 @@ def _with_edges(filled, chip):
     if not filled.any():
         return filled
     near = ndimage.binary_dilation(filled, EIGHT)
-    return filled | (near & (chip.image > chip.background.sigma_above(_EDGE_SIGMA)))
+    return filled | (near & chip.background.above(chip.net, _EDGE_SIGMA))
 
 
 def _widened(span, size):

@@ -8,6 +8,7 @@
 `truth`       truth by TweakReg and AstroDrizzle (`pipeline`), in files (`file`), its `completeness`
 `evaluation`  curves (`roc`), counts (`tally`), what is scored (`scoring`), `table3`, `figures`;
               one's own `visit`
+`calibration` how often a model is right: counted (`measure`) on simulated `fields`
 `fit`         the training `loop` and its `recipe`; `inpainting` models
 `simulated`   samples of the `simulator`; simulated `sets`
 `reproduce`   all of the paper (`reproduction`)
@@ -24,6 +25,7 @@ import importlib
 
 _MODULES = (
     "archive",
+    "calibration",
     "commands",
     "evaluation",
     "fit",

@@ -13,7 +13,7 @@ from ..errors import ExposureError
 from ..files import mask_file
 from ..files.exposure import Exposure
 from ..flagging import single
-from . import progress
+from . import progress, results
 from .task import Stage, Task
 
 __all__ = ["Decider", "GivenMask", "Network"]
@@ -48,6 +48,18 @@ class Decider(Protocol):
         Returns
         -------
         ndarray, (R, C), uint16
+        """
+
+    def joint(self, chip):
+        """Return from which exposures a chip was decided on that reasons were given for.
+
+        Parameters
+        ----------
+        chip : exposure.Chip
+
+        Returns
+        -------
+        results.JointExposures
         """
 
 
@@ -108,6 +120,10 @@ class Network:
         """Return the reasons of a chip's pixels, (R, C) uint16."""
         return single.decide(image, self.task.parameters.decision)
 
+    def joint(self, _chip):
+        """Return that a chip was decided on by itself."""
+        return results.ALONE
+
 
 @dataclass(frozen=True, eq=False)
 class GivenMask:
@@ -144,3 +160,7 @@ class GivenMask:
         """Return the reasons of a chip's pixels, (R, C) uint16."""
         kept = ~reasons.DTYPE.type(reasons.ALREADY | reasons.PREVIOUS)
         return self.mask.chip(sci.chip.extver).reasons & kept
+
+    def joint(self, chip):
+        """Return from which exposures the mask of a chip was decided."""
+        return results.JointExposures.of(self.mask, chip)

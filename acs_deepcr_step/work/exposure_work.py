@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import background, dq, reasons
+from ..arrays.background_map import measure_map
 from ..errors import ExposureError
 from ..files import exposure as exposures
 from ..files import fitsbytes, mask_file, provenance
@@ -45,10 +46,13 @@ class DecidedExposure:
     chips : tuple of mask_file.ChipMask
     dq : dict of int to ndarray
         DQ arrays with the flags, by HDU.
+    earlier : provenance.Earlier or None
+        Flags that the file carried before.
     """
 
     chips: tuple[mask_file.ChipMask, ...]
     dq: dict[int, np.ndarray] = field(repr=False)
+    earlier: provenance.Earlier | None = field(repr=False)
 
 
 def flag(task, stage=None):
@@ -123,8 +127,7 @@ def apply_mask(task, stage=None):
     with locked(task.target, stage.stop.is_set):
         exposure, outcome = current_state(task), Outcome([])
         given = GivenMask(task, exposure, mask)
-        joint = results.JointExposures(mask.members, mask.field_id)
-        decided = decide(task, exposure, known_mask(task), given, outcome, joint)
+        decided = decide(task, exposure, known_mask(task), given, outcome)
         store(task, exposure, mask, decided, stage, outcome.warnings)
         return outcome
 
@@ -143,7 +146,7 @@ def known_mask(task):
     return mask_file.read(task.mask_path) if task.mask_path.exists() else None
 
 
-def decide(task, exposure, known, decider, outcome, joint=results.ALONE):
+def decide(task, exposure, known, decider, outcome):
     """Decide on all chips of an exposure.
 
     Parameters
@@ -155,7 +158,6 @@ def decide(task, exposure, known, decider, outcome, joint=results.ALONE):
     decider : deciders.Decider
     outcome : Outcome
         Gets the rows and warnings.
-    joint : results.JointExposures, optional
 
     Returns
     -------
@@ -175,24 +177,29 @@ def decide(task, exposure, known, decider, outcome, joint=results.ALONE):
         provenance.take_back(bits, earlier, chip)
         good = dq.is_good(bits)
         image = _chip_image(exposure, sci, scaled_probability, bits)
-        _warn_of_sky(exposure, chip, image.image, good, outcome)
+        _warn_of_sky(exposure, chip, sci.in_electrons(), good, outcome)
         flags = decider.reasons(sci, image)
         digest = sci.sha256
         del sci, image  # the largest arrays; what follows needs room too
         flags[(bits & task.parameters.decision.crbit) != 0] |= reasons.ALREADY
         _require_undoable(task, exposure, flags)
         bits[reasons.is_ours(flags)] |= task.parameters.decision.crbit
-        measured = results.figures(exposure, chip, flags, good)
+        measured, joint = results.figures(exposure, chip, flags, good), decider.joint(chip)
         outcome.rows.append(results.row(task, chip, measured, joint, seconds=time.perf_counter() - began))
-        chips.append(mask_file.ChipMask(chip.extver, chip.ccdchip, digest, flags, scaled_probability))
+        chips.append(
+            mask_file.ChipMask(chip.extver, chip.ccdchip, digest, flags, scaled_probability, joint.nexp)
+        )
         arrays[chip.dq] = bits
-    return DecidedExposure(tuple(chips), arrays)
+    return DecidedExposure(tuple(chips), arrays, earlier)
 
 
 def _chip_image(exposure, sci, scaled_probability, bits):
     image, instrument = sci.in_electrons(), exposure.instrument
     saturated = dq.is_saturated(image, instrument.full_well, bits)
-    return ChipImage(image, scaled_probability, saturated, background.measure(image), instrument.full_rows)
+    background_map = measure_map(image, dq.is_sky(bits))
+    net = background_map.subtracted_from(image)
+    bad = ((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image)
+    return ChipImage(net, scaled_probability, saturated, background_map, instrument.full_rows, bad)
 
 
 def store(task, exposure, mask, decided, stage, notes):
@@ -237,7 +244,7 @@ def store(task, exposure, mask, decided, stage, notes):
 
 def _completed(task, exposure, mask, decided):
     """Return the mask file with its chips, the flags of the run before, and its identity."""
-    before = _flags_of_target(task, exposure)
+    before = decided.earlier if task.target == exposure.path else _flags_of_target(task)
     if before is not None and before.flagged is not None:
         for chip in decided.chips:
             chip.reasons[before.flagged[chip.extver]] |= reasons.PREVIOUS
@@ -257,10 +264,8 @@ def _history(mask, count):
     return history
 
 
-def _flags_of_target(task, exposure):
-    """Return flags in the file that the mask will lie beside, which may be a copy."""
-    if task.target == exposure.path:
-        return provenance.earlier_flags(exposure)
+def _flags_of_target(task):
+    """Return flags in the copy of the exposure that the mask will lie beside."""
     if not task.target.exists():
         return None
     return provenance.earlier_flags(inspect(task.target, task.parameters.any_detector))

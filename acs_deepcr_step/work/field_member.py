@@ -2,31 +2,33 @@
 
 The members of a field are looked at one chip at a time, so that a field of any size fits in
 memory: of each only the WCS, the background, the stars and the probabilities that are not near
-zero stay.
+zero stay. They are measured once, in any thread, process or machine.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from astropy.wcs import WCS
 
-from ..arrays import background, dq
-from ..arrays.background import Background
+from ..arrays import dq
+from ..arrays.background_map import BackgroundMap, measure_map
 from ..arrays.probabilities import SCALE
 from ..errors import ExposureError
 from ..files import mask_file
 from ..files.chip_wcs import read_wcs
 from ..files.exposure import Chip, Exposure, read_dq, read_sci, same_observation
 from ..flagging.consensus import chip_map
-from ..flagging.consensus.alignment import ChipStars
 from ..flagging.consensus.field_chip import FieldChip
+from ..flagging.consensus.pointing import ChipStars, PointingFacts
 from ..flagging.consensus.starfit import find_stars
 from ..flagging.consensus.stars import Stars
-from .exposure_work import current_state
+from . import exposure_work
 from .task import Task
 
-__all__ = ["ChipSummary", "FieldMember", "read_member"]
+__all__ = ["ChipSummary", "FieldMember", "measure_member"]
 
+_VISIT = 6  # characters of a rootname: instrument, programme and visit
 _KEPT = 0.01  # probabilities below are as good as none, for what a member says of others
 
 
@@ -44,7 +46,7 @@ class ChipSummary:
         Flat index of the pixels whose probability is not near zero.
     scaled_probability : ndarray, (K,), int16
         10,000 times their probability.
-    background : Background
+    background : BackgroundMap
     stars : stars.Stars
     """
 
@@ -53,10 +55,10 @@ class ChipSummary:
     wcs: WCS = field(repr=False)
     index: np.ndarray = field(repr=False)
     scaled_probability: np.ndarray = field(repr=False)
-    background: Background
+    background: BackgroundMap = field(repr=False)
     stars: Stars = field(repr=False)
 
-    @property
+    @cached_property
     def corners(self):
         """Unit vectors to the corners of the chip, (4, 3)."""
         return chip_map.footprint(self.wcs, self.chip.shape)
@@ -98,30 +100,48 @@ class FieldMember:
     @property
     def stars(self):
         """The stars of its chips, a list of `ChipStars`."""
-        return [ChipStars(one.wcs, one.chip.shape, one.stars) for one in self.chips.values()]
+        return [
+            ChipStars(one.wcs, one.chip.shape, one.stars, one.chip.exptime) for one in self.chips.values()
+        ]
 
     @property
     def corners(self):
         """The corners of its chips, a list of (4, 3)."""
         return [one.corners for one in self.chips.values()]
 
-    def overlaps(self, other):
-        """Return whether another member is another exposure with some sky in common."""
-        return not same_observation(self.exposure, other.exposure) and any(
-            chip_map.overlap(one, another) for one in self.corners for another in other.corners
-        )
+    @property
+    def pointing_facts(self):
+        """What the error of its pointing depends on, as `PointingFacts`."""
+        wcs = next(iter(self.chips.values())).wcs
+        scale = float(np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix)))) * 3600
+        return PointingFacts(self.rootname[:_VISIT], self.exposure.follows_target, scale)
+
+    def is_same_observation(self, other):
+        """Return whether another member is the same observation, under another name."""
+        return same_observation(self.exposure, other.exposure)
+
+    def absolute(self):
+        """Return the same member with absolute paths, for processes elsewhere."""
+        task = self.task.absolute()
+        path = task.exposure.path if self.exposure.path == self.task.exposure.path else self.exposure.path
+        return replace(self, task=task, exposure=replace(self.exposure, path=path.absolute()))
 
     def chips_on(self, corners):
-        """Yield the chips that share sky with any of these footprints, one at a time."""
+        """Yield the chips that share sky with a footprint, one at a time."""
         for extver, summary in self.chips.items():
-            if any(chip_map.overlap(summary.corners, chip) for chip in corners):
-                yield self.read(extver)
+            if chip_map.overlap(summary.corners, corners):
+                yield self._read(extver)
 
-    def read(self, extver):
-        """Read a chip, as `FieldChip`."""
+    def _read(self, extver):
+        """Read a chip, as `FieldChip`; meanwhile a run may have written flags into its file."""
         summary = self.chips[extver]
-        image = read_sci(self.exposure, summary.chip).native_electrons()
-        bits = read_dq(self.exposure, summary.chip)
+        try:
+            image, bits = _pixels(self.exposure, summary.chip)
+        except ExposureError:
+            now = self.refreshed()
+            if now is self:
+                raise
+            image, bits = _pixels(now.exposure, now.chips[extver].chip)
         return _field_chip(self.exposure, summary, image, bits, summary.whole_probability())
 
     def refreshed(self):
@@ -132,7 +152,7 @@ class FieldMember:
         ExposureError
             If its pixels are others.
         """
-        exposure = current_state(replace(self.task, exposure=self.exposure))
+        exposure = exposure_work.current_state(replace(self.task, exposure=self.exposure))
         if exposure is self.exposure:
             return self
         for chip in exposure.chips:
@@ -141,16 +161,18 @@ class FieldMember:
                 raise ExposureError(
                     f"{exposure.path}: its pixels changed while the step ran: run the step again."
                 )
-        return replace(self, exposure=exposure)
+        chips = {chip.extver: replace(self.chips[chip.extver], chip=chip) for chip in exposure.chips}
+        return replace(self, exposure=exposure, chips=chips)
 
 
-def read_member(task):
+def measure_member(task, stage=None):
     """Look at an exposure once: background, stars and probabilities of its chips.
 
     Parameters
     ----------
     task : task.Task
         With its mask file of the first pass.
+    stage : task.Stage, optional
 
     Returns
     -------
@@ -161,7 +183,8 @@ def read_member(task):
     ExposureError
         If the mask file is missing or of another exposure, or there is no WCS.
     """
-    exposure, mask = current_state(task), mask_file.read(task.probe_path)
+    (stage or exposure_work.process_stage()).check()
+    exposure, mask = exposure_work.current_state(task), mask_file.read(task.probe_path)
     wcs = read_wcs(exposure)
     chips = {chip.extver: _summary(task, exposure, mask, chip, wcs) for chip in exposure.chips}
     return FieldMember(task, exposure, chips)
@@ -180,16 +203,20 @@ def _summary(task, exposure, mask, chip, wcs):
         wcs.chips[chip.extver],
         index.astype(np.int32),
         scaled.ravel()[index],
-        background.measure(image),
+        measure_map(image, dq.is_sky(bits)),
         Stars.none(),
     )
     return replace(summary, stars=find_stars(_field_chip(exposure, summary, image, bits, scaled)))
 
 
+def _pixels(exposure, chip):
+    return read_sci(exposure, chip).native_electrons(), read_dq(exposure, chip)
+
+
 def _field_chip(exposure, summary, image, bits, scaled_probability):
     instrument = exposure.instrument
     return FieldChip(
-        image,
+        summary.background.subtracted_from(image),
         scaled_probability,
         dq.is_saturated(image, instrument.full_well, bits),
         summary.background,

@@ -1,123 +1,150 @@
-"""The second pass of a run: the exposures of one field, decided on together.
+"""The second pass of a run: one exposure of a field, decided on by what the others show.
 
 In the first pass every exposure gets a mask file with its probabilities, in any order, thread
-or machine. Here each member of the field is decided on by what the others show.
+or machine; then each is measured once (`field_member`), and each is decided on, again in any order.
 """
 
 import hashlib
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from ..arrays.morphology import dilate
-from ..errors import ExposureError, StepError, message_of
+from ..errors import ExposureError, StepError
 from ..files import mask_file
 from ..files.atomic import locked
-from ..flagging import saturation, single
-from ..flagging.consensus import alignment, lookup, verdict
-from ..flagging.consensus.alignment import Alignment
+from ..flagging.consensus import candidates, pointing
+from ..flagging.consensus.comparison import compared
 from ..flagging.consensus.decision import decide as decide_on_field
 from ..flagging.consensus.field_chip import FieldChip
-from ..flagging.consensus.rules import Rules
-from . import exposure_work, results, up_to_date
-from .field_member import FieldMember, read_member
+from ..flagging.consensus.pointing import Pointing
+from . import calibrations, exposure_work, results, up_to_date
+from .asked import choose
+from .field_member import FieldMember
 from .task import Outcome
 
-__all__ = ["FieldDecision", "Other", "flag_field"]
+__all__ = ["FieldDecision", "FieldTask", "Other", "field_tasks", "flag_member"]
 
 _BLURRED = 0.2  # pixels of misalignment that a product shows
-_EMPTY = np.zeros((0, 0), np.float32)
 
 
-def flag_field(field, stage=None):
-    """Flag the cosmic rays of a field's exposures.
+@dataclass(frozen=True, eq=False)
+class FieldTask:
+    """One exposure of a field to decide on.
+
+    Attributes
+    ----------
+    member : FieldMember
+    asked : tuple of FieldMember
+        The others that can tell it most.
+    field_id : str
+        Identifies the field.
+    threads : int
+        As of `task.Task`.
+    """
+
+    member: FieldMember
+    asked: tuple[FieldMember, ...]
+    field_id: str
+    threads: int = 0
+
+    @property
+    def task(self):
+        """The exposure's own task."""
+        return self.member.task
+
+    def absolute(self):
+        """Return the same with absolute paths, for processes elsewhere."""
+        asked = tuple(member.absolute() for member in self.asked)
+        return replace(self, member=self.member.absolute(), asked=asked)
+
+
+def field_tasks(members):
+    """Return what is to be decided of the members of a field.
 
     Parameters
     ----------
-    field : task.Field
-        Each exposure with its mask file of the first pass.
-    stage : task.Stage, optional
+    members : list of FieldMember
 
     Returns
     -------
-    Outcome
-        Rows of all members. One that fails is as it was, and does not stop the others.
+    list of FieldTask
     """
-    stage = stage or exposure_work.process_stage()
-    outcome, members = Outcome([]), []
-    for task in field.tasks:
-        stage.check()
-        try:
-            members.append(read_member(task))
-        except Exception as error:  # even an unforeseen one is not the others'
-            _fail(task, error, outcome)
-    field_id, alignments = _field_id(members), _alignments(members, stage)
-    for number, member in enumerate(members):
-        stage.check()
-        try:
-            _refresh(members, alignments, number)
-            others = [Other(members[j], found) for (i, j), found in alignments.items() if i == number]
-            decided = _flag_member(FieldDecision(members[number], others, field_id), stage)
-            outcome.rows.extend(decided.rows)
-            outcome.warnings.extend(decided.warnings)
-        except Exception as error:
-            _fail(member.task, error, outcome)
-    return outcome
-
-
-def _fail(task, error, outcome):
-    message = message_of(error)
-    outcome.rows.extend(results.failed_row(task, chip, message) for chip in task.exposure.chips)
-
-
-def _refresh(members, alignments, number):
-    """Look at all files again before one member is decided on; one whose pixels changed is used no more."""
-    for j, member in enumerate(members):
-        try:
-            members[j] = member.refreshed()
-        except StepError:
-            if j == number:
-                raise
-            alignments.pop((number, j), None)
+    members = sorted(members, key=lambda one: (one.rootname, str(one.exposure.path)))
+    field_id = _field_id(members)
+    return [FieldTask(member, choose(member, members), field_id) for member in members]
 
 
 def _field_id(members):
     """Identify the members, their pixels and their pointing."""
     digest = hashlib.sha256()
-    for member in sorted(members, key=lambda one: (one.rootname, str(one.exposure.expstart))):
+    for member in members:
         for extver, chip in member.chips.items():
             digest.update(f"{member.rootname} {extver} {chip.sha256} {chip.pointing}".encode())
     return digest.hexdigest()[:16]
 
 
-def _alignments(members, stage):
-    """How well each member shows the stars of each other one: `Alignment` by their two numbers."""
-    rules, found = Rules(), {}
-    for i, member in enumerate(members):
-        others = [j for j, other in enumerate(members) if j != i and member.overlaps(other)]
-        if not others:
+def flag_member(task, stage=None):
+    """Flag the cosmic rays of one exposure of a field.
+
+    Parameters
+    ----------
+    task : FieldTask
+    stage : task.Stage, optional
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ExposureError
+        If it cannot be processed, or, with ``consensus=yes``, no other exposure can be used; it is as it was.
+    """
+    stage = stage or exposure_work.process_stage()
+    stage.check()
+    own, outcome = replace(task.task, threads=task.threads), Outcome([])
+    with locked(own.target, stage.stop.is_set):
+        member = task.member.refreshed()
+        exposure, known = member.exposure, mask_file.read(own.probe_path)
+        there = known if own.probe_path == own.mask_path else exposure_work.known_mask(own)
+        if own.parameters.rerun == "skip" and up_to_date.is_up_to_date(
+            own, there, known.made_by, outcome, task.field_id
+        ):
+            return outcome
+        deciding = FieldDecision(member, _others(member, task.asked, stage), task.field_id, known)
+        decided = exposure_work.decide(own, exposure, known, deciding, outcome)
+        _require_used(deciding)
+        mask = replace(
+            known,
+            decision=own.parameters.decision,
+            members=deciding.members_used,
+            field_id=task.field_id,
+        )
+        exposure_work.store(own, exposure, mask, decided, stage, outcome.warnings)
+        if not own.parameters.mask_file:
+            own.probe_path.unlink(missing_ok=True)
+    outcome.warnings.extend(_warnings(deciding))
+    return outcome
+
+
+def _others(member, asked, stage):
+    """Return the others as they are now, with their pointing; one whose pixels changed is used no more."""
+    others = []
+    for other in asked:
+        stage.check()
+        try:
+            now = other.refreshed()
+        except StepError:
             continue
-        bright = [_bright_pixels(member.read(extver)) for extver in member.chips]
-        for j in others:
-            stage.check()
-            shift = alignment.measured_shift(member.stars, members[j].stars)
-            chips = members[j].chips_on(member.corners)
-            found[i, j] = alignment.align(bright, chips, rules, shift)
-    return found
-
-
-def _bright_pixels(chip):
-    """Return the bright pixels of a chip; only those are needed further on, so its arrays are let go."""
-    light = replace(chip, image=_EMPTY, scaled_probability=_EMPTY, saturated=_EMPTY, bad=_EMPTY)
-    return replace(alignment.bright_pixels(chip), chip=light)
+        known_error = pointing.known_error(member.pointing_facts, now.pointing_facts)
+        others.append(Other(now, pointing.measure(member.stars, now.stars, known_error)))
+    return others
 
 
 @dataclass(frozen=True, eq=False)
 class Other:
-    """Another member of the field, and how well it is aligned."""
+    """Another member of the field, and where it points."""
 
     member: FieldMember
-    alignment: Alignment
+    pointing: Pointing
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,124 +155,91 @@ class FieldDecision:
     ----------
     member : FieldMember
     others : list of Other
-        That overlap it.
+        That are asked.
     field_id : str
         Identifies the field.
-    known : mask_file.MaskFile, optional
+    known : mask_file.MaskFile
         Of the first pass.
+    used : dict of int to results.JointExposures
+        By EXTVER: of each chip that is decided on, who was used, and why others were not.
     """
 
     member: FieldMember
     others: list[Other]
     field_id: str
-    known: mask_file.MaskFile | None = field(default=None, repr=False)
-
-    @property
-    def usable(self):
-        """The others that can be used."""
-        return [other for other in self.others if other.alignment.usable]
-
-    @property
-    def unusable(self):
-        """The others that cannot."""
-        return [other for other in self.others if not other.alignment.usable]
-
-    @property
-    def joint(self):
-        """What the table and the mask file say of them."""
-        names = tuple(other.member.rootname for other in self.usable)
-        members = (self.member.rootname, *names) if names else ()
-        return results.JointExposures(members, self.field_id, _faults(self.unusable))
+    known: mask_file.MaskFile = field(repr=False)
+    used: dict[int, results.JointExposures] = field(default_factory=dict)
 
     def scaled_probability(self, sci):
         """Return the scaled probabilities of a chip, (R, C) int16."""
         return self.known.chip(sci.chip.extver).scaled_probability
 
+    def joint(self, chip):
+        """Return what the table says of a chip that was decided on."""
+        return self.used[chip.extver]
+
+    @property
+    def members_used(self):
+        """Rootnames of the exposures that any chip was decided from, its own first; empty for it alone."""
+        used = {name for joint in self.used.values() for name in joint.members}
+        own = self.member.rootname
+        return (own, *sorted(used - {own})) if used else ()
+
     def reasons(self, sci, image):
         """Return the reasons of a chip's pixels, (R, C) uint16."""
-        summary, rules = self.member.chips[sci.chip.extver], Rules()
+        summary = self.member.chips[sci.chip.extver]
         decision = self.member.task.parameters.decision
+        tables = calibrations.load(self.member.task.model)
         chip = FieldChip(
-            sci.native_electrons(),
+            image.net,
             image.scaled_probability,
             image.saturated,
             image.background,
             image.full_rows,
             wcs=summary.wcs,
             exptime=sci.chip.exptime,
-            bad=_EMPTY,
+            bad=image.bad,
         )
-        found = lookup.candidates(chip, rules, decision.threshold)
-        evidence = [
-            lookup.look_up(
-                found, chip, other.member.chips_on([summary.corners]), rules, other.alignment.misalignment
-            )
-            for other in self.usable
-        ]
-        wells = single.flagged_anyway(chip, _wells(chip, found, evidence, decision.threshold), decision)
-        if not evidence:
-            return single.reasons_of(chip.scaled_probability, wells, decision)
-        seen = verdict.compare(found, chip.background.rms, evidence, decision.threshold, rules)
-        return decide_on_field(chip.scaled_probability, wells, found, seen, decision, rules)
+        found = candidates.candidates(chip, decision.threshold)
+        used, names, faults = [], [], []
+        for other in self.others:
+            one = compared(found, chip, other.member.chips_on(summary.corners), other.pointing)
+            if one.is_used(found, tables):
+                used.append(one)
+                names.append(other.member.rootname)
+            elif one.overlaps:
+                faults.append(f"{other.member.rootname} {one.fault}")
+        members = (self.member.rootname, *names) if names else ()
+        self.used[sci.chip.extver] = results.JointExposures(members, self.field_id, "; ".join(faults))
+        return decide_on_field(chip, found, used, tables, decision)
 
 
-def _wells(chip, found, evidence, threshold):
-    """Return the saturated pixels by what filled them: where the others tell, they overrule this exposure."""
-    others = verdict.saturated_events(found, chip.saturated, evidence)
-    itself = saturation.divided(replace(chip, saturated=chip.saturated & ~others.cosmic_ray), threshold)
-    return saturation.SaturatedPixels(
-        star=itself.star | others.star, cosmic_ray=itself.cosmic_ray & ~dilate(others.star, 1)
-    )
-
-
-def _flag_member(deciding, stage):
-    """Decide on one member and write its mask file and flags; its outcome."""
-    member, outcome = deciding.member, Outcome([])
-    task, joint = member.task, deciding.joint
-    if task.parameters.consensus == "yes" and not deciding.usable:
+def _require_used(deciding):
+    """With ``consensus=yes``, refuse an exposure for which no other could be used."""
+    if deciding.member.task.parameters.consensus == "yes" and not deciding.members_used:
+        notes = "; ".join(sorted({joint.note for joint in deciding.used.values() if joint.note}))
         raise ExposureError(
-            f"consensus=yes, but no other exposure can be used for {member.exposure.path.name}: "
-            f"{joint.note}; align them (TweakReg), or set consensus to auto."
+            f"consensus=yes, but no other exposure can be used for {deciding.member.exposure.path.name}: "
+            f"{notes or 'none sees the same sky'}; align them (TweakReg), or set consensus to auto."
         )
-    with locked(task.target, stage.stop.is_set):
-        exposure = exposure_work.current_state(task)
-        known = mask_file.read(task.probe_path)
-        there = known if task.probe_path == task.mask_path else exposure_work.known_mask(task)
-        if task.parameters.rerun == "skip" and up_to_date.is_up_to_date(
-            task, there, known.made_by, outcome, deciding.field_id
-        ):
-            return outcome
-        deciding = replace(deciding, known=known)
-        decided = exposure_work.decide(task, exposure, known, deciding, outcome, joint)
-        mask = replace(
-            known, decision=task.parameters.decision, members=joint.members, field_id=joint.field_id
-        )
-        exposure_work.store(task, exposure, mask, decided, stage, outcome.warnings)
-        if not task.parameters.mask_file:
-            task.probe_path.unlink(missing_ok=True)
-    outcome.warnings.extend(_warnings(deciding))
-    return outcome
-
-
-def _faults(others):
-    """Return what keeps other members from being of use, in words."""
-    return "; ".join(f"{other.member.rootname} {other.alignment.fault}" for other in others)
 
 
 def _warnings(deciding):
-    """Warnings of members whose WCS does not fit; too few stars are no reason for one."""
+    """Warnings of members that do not lie where their WCS says."""
+    used = set(deciding.members_used)
     name = deciding.member.exposure.path.name
-    misaligned = [other for other in deciding.unusable if other.alignment.enough]
-    if misaligned:
-        yield (
-            f"{name} is decided on without exposures that its WCS does not fit "
-            f"({_faults(misaligned)}): align them (TweakReg), then run the step again."
-        )
-    off = [other for other in deciding.usable if other.alignment.offset > _BLURRED]
+    off = [one for one in deciding.others if one.member.rootname in used and one.pointing.is_off(_BLURRED)]
     if off:
-        listed = ", ".join(f"{other.member.rootname} {other.alignment.offset:.2f}" for other in off)
+        listed = ", ".join(f"{other.member.rootname} {other.pointing.offset:.2f}" for other in off)
         yield (
             f"{name} does not lie where its WCS says: stars of other exposures are off by "
             f"(pixels) {listed}. The flags allow for it, AstroDrizzle will not: align them (TweakReg) before "
             "you drizzle."
+        )
+    notes = {note for joint in deciding.used.values() for note in joint.note.split("; ")}
+    astray = {note for note in notes if "its WCS" in note}
+    if astray:
+        yield (
+            f"{name} is decided on without exposures that its WCS does not fit "
+            f"({'; '.join(sorted(astray))}): align them (TweakReg), then run the step again."
         )

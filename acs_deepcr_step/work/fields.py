@@ -10,15 +10,21 @@ from ..files.chip_wcs import read_wcs
 from ..flagging.consensus import chip_map
 from .task import Field, FieldPlan
 
-__all__ = ["find_fields"]
+__all__ = ["find_fields", "same_polarisation"]
+
+# Spectra are not compared: a dither along the dispersion would have to be told from another wavelength.
+_DISPERSERS = frozenset({"G800L", "PR200L", "PR110L", "PR130L", "G280"})
+# Degrees between polarisers on the sky within which fully polarised light differs by less than a tenth.
+_ALIKE = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Footprint:
-    """Where an exposure looks: the corners of its chips, and the name of its WCS."""
+    """Where an exposure looks: corners of its chips, name of its WCS, position angle of its columns."""
 
     corners: tuple[np.ndarray, ...]
     wcs_name: str
+    orientation: float
 
     @classmethod
     def of(cls, exposure):
@@ -26,14 +32,14 @@ class _Footprint:
         corners = tuple(chip_map.footprint(wcs.chips[chip.extver], chip.shape) for chip in exposure.chips)
         if not np.isfinite(corners).all():
             raise ExposureError(f"{exposure.path} has a WCS that leads nowhere.")
-        return cls(corners, wcs.name)
+        return cls(corners, wcs.name, chip_map.orientation(corners[0]))
 
     def overlaps(self, other):
         return any(chip_map.overlap(one, another) for one in self.corners for another in other.corners)
 
 
 def find_fields(tasks, tables=None):
-    """Divide tasks into fields: exposures that overlap, of one filter.
+    """Divide tasks into fields: exposures that overlap, of one passband.
 
     Parameters
     ----------
@@ -69,10 +75,33 @@ def find_fields(tasks, tables=None):
 def _belong(one, other, footprints, tables):
     a, b = one.exposure, other.exposure
     return (
-        (a.instrument, a.filter) == (b.instrument, b.filter)
+        (a.instrument, a.passband) == (b.instrument, b.passband)
+        and not _DISPERSERS & set(a.filter.split("+"))
+        and same_polarisation(a.filter, *(footprints[its.label].orientation for its in (one, other)))
         and tables.get(Path(a.path).resolve()) == tables.get(Path(b.path).resolve())
         and footprints[one.label].overlaps(footprints[other.label])
     )
+
+
+def same_polarisation(filter_name, one, other):
+    """Return whether two exposures through a filter see the same polarisation.
+
+    Parameters
+    ----------
+    filter_name : str
+        Of both.
+    one, other : float
+        Position angles of their columns, degrees.
+
+    Returns
+    -------
+    bool
+        True for a filter without a polariser.
+    """
+    if "POL" not in filter_name:
+        return True
+    angle = abs(one - other) % 180
+    return min(angle, 180 - angle) < _ALIKE
 
 
 def _wcs_warnings(field, footprints):

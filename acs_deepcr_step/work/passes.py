@@ -11,6 +11,9 @@ from .log import RunLog
 
 __all__ = ["Run", "rows"]
 
+# Exposures of fields that are in hand between measuring and deciding.
+_PER_WORKER, _AT_A_TIME_ELSEWHERE = 8, 256
+
 
 @dataclass(frozen=True)
 class Run:
@@ -52,35 +55,73 @@ def rows(work, tasks, run, fields=(), heading="Find cosmic rays"):
     first = [replace(task, probe=True) if task.label in in_fields else task for task in tasks]
     found = {task.label: [] for task in tasks}
     with run.log.step(heading):
-        for row in _results(work, first, run, title="deepCR", unit="exposure"):
+        for row in _results(work, first, run, title="deepCR"):
             found[row.filename].append(row)
     # Of a field's exposure the first pass gives rows only if it failed.
     left = [field.without({label for label, its in found.items() if its}) for field in fields]
     left = [field for field in left if field.tasks]
     if left:
-        from .field_work import flag_field
-
         with run.log.step("Decide on fields together"):
-            for row in _results(flag_field, left, run, title="together", unit="field"):
+            for row in _rows_of_fields(left, run):
                 found[row.filename].append(row)
     return [row for task in tasks for row in found[task.label]]
 
 
-def _results(work, tasks, run, *, title, unit):
-    """Yield the rows of tasks or fields as they end, with a progress bar."""
-    with progress.of_tasks(len(tasks), title, unit, run.parameters.progress) as bar:
+def _rows_of_fields(fields, run):
+    """Measure the members of some fields, then decide on each; yield the rows as they come."""
+    from .field_member import measure_member
+    from .field_work import field_tasks, flag_member
+
+    total = sum(len(field.tasks) for field in fields)
+    with progress.of_tasks(2 * total, "together", "step", run.parameters.progress) as bar:
+        for some in _batches(fields, run):
+            tasks = [task for field in some for task in field.tasks]
+            members = {}
+            for index, result in execute(measure_member, tasks, run.parameters.workers, run.executor):
+                if isinstance(result, Exception):
+                    yield from _collected(result, tasks[index], run.log)
+                    bar.update()
+                else:
+                    members[tasks[index].label] = result
+                bar.update()
+            deciding = [
+                one
+                for field in some
+                for one in field_tasks([members[t.label] for t in field.tasks if t.label in members])
+            ]
+            for index, result in execute(flag_member, deciding, run.parameters.workers, run.executor):
+                yield from _collected(result, deciding[index].task, run.log)
+                bar.update()
+
+
+def _batches(fields, run):
+    """Yield fields together that have enough members for every worker, and no more: they take memory."""
+    enough = _AT_A_TIME_ELSEWHERE if run.executor is not None else _PER_WORKER * run.parameters.workers
+    batch, members = [], 0
+    for field in fields:
+        batch.append(field)
+        members += len(field.tasks)
+        if members >= enough:
+            yield batch
+            batch, members = [], 0
+    if batch:
+        yield batch
+
+
+def _results(work, tasks, run, *, title):
+    """Yield the rows of tasks as they end, with a progress bar."""
+    with progress.of_tasks(len(tasks), title, "exposure", run.parameters.progress) as bar:
         for index, result in execute(work, tasks, run.parameters.workers, run.executor):
             yield from _collected(result, tasks[index], run.log)
             bar.update()
 
 
 def _collected(result, task, log):
-    """Rows of a finished task or field; one that failed is reported and does not stop the others."""
+    """Rows of a finished task; one that failed is reported and does not stop the others."""
     if isinstance(result, Exception):
         # Even an unforeseen failure of one exposure is not the others'.
         message = message_of(result)
-        members = getattr(task, "tasks", (task,))
-        found = [results.failed_row(one, chip, message) for one in members for chip in one.exposure.chips]
+        found = [results.failed_row(task, chip, message) for chip in task.exposure.chips]
     else:
         found = result.rows
         for warning in result.warnings:

@@ -1,6 +1,7 @@
 """What a run will do, before anything is changed: tasks, fields, and every fault that can be seen."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ExposureError, InputError
@@ -9,7 +10,7 @@ from ..files.exposure import same_observation
 from ..files.inspection import inspect
 from ..files.provenance import is_flagged
 from ..network import models
-from . import filling
+from . import calibrations, filling
 from .executors import AT_A_TIME
 from .task import FieldPlan, Task
 
@@ -78,6 +79,7 @@ def plan_fields(tasks, parameters, tables):
     from .fields import find_fields  # loads the WCS library
 
     found = find_fields(tasks, tables)
+    found = replace(found, warnings=(*found.warnings, *_without_calibration(found)))
     alone = [task.label for task in tasks if task.label not in found.labels]
     if parameters.consensus == "yes" and alone:
         raise ExposureError(
@@ -85,6 +87,16 @@ def plan_fields(tasks, parameters, tables):
             f"{', '.join(alone)}: name it too, or set consensus to auto."
         )
     return found
+
+
+def _without_calibration(found):
+    """Warn of models for which it is not known how often they are right."""
+    models_used = {task.model for field in found.fields for task in field.tasks}
+    for model in sorted(str(one) for one in models_used if not calibrations.is_there(one)):
+        yield (
+            f"{model} has no calibration beside it: exposures that decide together use that of the model "
+            f"{models.GLOBAL}; count its own by acs-deepcr calibrate {model}."
+        )
 
 
 def require_runnable(tasks, parameters, executor):

@@ -28,7 +28,7 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class JointExposures:
-    """The exposures that one was decided from.
+    """The exposures that a chip was decided from.
 
     Attributes
     ----------
@@ -38,16 +38,24 @@ class JointExposures:
         As of `mask_file.MaskFile`.
     note : str
         Of exposures that could not be used.
+    number : int
+        Of exposures, where only that is known; 0: as many as members.
     """
 
     members: tuple[str, ...] = ()
     field_id: str = ""
     note: str = ""
+    number: int = 0
+
+    @classmethod
+    def of(cls, mask, chip):
+        """Return what a mask file says of a chip."""
+        return cls(mask.members, mask.field_id, number=mask.chip(chip.extver).nexp)
 
     @property
     def nexp(self):
         """Their number."""
-        return max(len(self.members), 1)
+        return self.number or max(len(self.members), 1)
 
 
 ALONE = JointExposures()

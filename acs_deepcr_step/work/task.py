@@ -83,21 +83,14 @@ class Field:
     Attributes
     ----------
     tasks : tuple of task.Task
-    threads : int
-        As of `task.Task`.
     """
 
     tasks: tuple[Task, ...]
-    threads: int = 0
 
     @property
     def label(self):
         """The exposures as the user named them."""
         return ", ".join(task.label for task in self.tasks)
-
-    def absolute(self):
-        """Return the same field with absolute paths, for processes elsewhere."""
-        return replace(self, tasks=tuple(task.absolute() for task in self.tasks))
 
     def without(self, labels):
         """Return the field less the exposures of these labels."""

@@ -79,7 +79,7 @@ def _change_of_pixels(task, there, known, outcome):
                 return f"another program cleared bit {crbit}"
             bits[own] &= bits.dtype.type(~crbit)
         measured = results.figures(there, chip, flags, dq.is_good(bits))
-        joint = results.JointExposures(known.members)
+        joint = results.JointExposures.of(known, chip)
         seconds = time.perf_counter() - began
         outcome.rows.append(results.row(task, chip, measured, joint, results.Status.SKIPPED, seconds))
     return ""

@@ -53,6 +53,27 @@ def test_round_trip_of_any_shape(here, mask, shape):
     assert np.array_equal(again.reasons, flags) and np.array_equal(again.scaled_probability, scaled)
 
 
+def test_each_chip_keeps_from_how_many_exposures_it_was_decided(mask, here):
+    path = here / "x.fits"
+    chips = tuple(dataclasses.replace(mask.chips[0], extver=i, nexp=n) for i, n in ((1, 3), (2, 1), (3, 0)))
+    joint = dataclasses.replace(mask, chips=chips, members=("j8sm01aaq", "j8sm01abq", "j8sm01acq"))
+    mask_file.write(path, joint)
+    again = mask_file.read(path)
+    assert [chip.nexp for chip in again.chips] == [3, 1, 0] and again.nexp == 3
+    # Of a file that does not say it, as of older versions, it is not known.
+    assert "DCRNEXP" not in fits.getheader(path, ("FLAGS", 3))
+
+
+def test_without_probabilities_the_rest_is_the_same(mask, here):
+    path = here / "x.fits"
+    mask_file.write(path, mask)
+    whole, quick = mask_file.read(path), mask_file.read(path, probabilities=False)
+    assert dataclasses.replace(quick, chips=()) == dataclasses.replace(whole, chips=())
+    for one, other in zip(whole.chips, quick.chips, strict=True):
+        assert other.scaled_probability is None
+        assert np.array_equal(one.reasons, other.reasons) and one.sha256 == other.sha256
+
+
 def test_it_holds_flags_reasons_and_probabilities(one):
     set_dq(one, (slice(0, 40), slice(None)), 8192)
     flag(one, grow=1, precision="float32")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from acs_deepcr_step.arrays import reasons
-from acs_deepcr_step.arrays.background import Background
+from acs_deepcr_step.arrays.background_map import BackgroundMap
 from acs_deepcr_step.config.decision import Decision
 from acs_deepcr_step.flagging import edges, single
 from acs_deepcr_step.flagging.chip import ChipImage
@@ -15,7 +15,8 @@ SKY, NOISE, SHAPE = 50.0, 8.0, (90, 120)
 def chip_image(image, probability=0.0):
     """A chip of a single exposure, to which the network gives the same probability everywhere."""
     scaled = np.full(image.shape, round(10_000 * probability), np.int16)
-    return ChipImage(image, scaled, image > 70_000, Background(SKY, NOISE))
+    background = BackgroundMap.flat(image.shape, SKY, NOISE)
+    return ChipImage(background.subtracted_from(image), scaled, image > 70_000, background)
 
 
 def sky(seed=1):

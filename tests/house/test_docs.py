@@ -1,6 +1,8 @@
 """The documentation is built as `make docs` does: every warning is an error, every name is found."""
 
+import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -94,3 +96,38 @@ def test_the_interface_has_every_public_function_with_its_parameters(site):
     for name in ("run", "undo", "apply", "drizzle_kwargs", "tweakreg_kwargs", "detect.probability"):
         assert f'id="acs_deepcr_step.{name}"' in text or f'id="acs_deepcr_step.handoff.{name}"' in text
     assert "Returns" in text and "Raises" in text
+
+
+# Constants of the decision that no person chose freely, or that change no flag.
+NOT_CHOSEN = {
+    "_WITHIN_VISIT", "_BETWEEN_VISITS", "_MOST", "_SLOPES", "_ASKED", "_UNLIKE", "_AT_A_TIME", "_MEDIAN",
+    "_SCATTER", "_LIGHT",
+}  # fmt: skip
+
+
+def test_the_numbers_that_a_person_chose_are_those_of_the_code():
+    table = (
+        (ROOT / "docs" / "consensus.md")
+        .read_text(encoding="utf-8")
+        .split("## Numbers that a person chose")[1]
+    )
+    told, name = {}, ""
+    for first, numbers in re.findall(r"^\| (.*?) ?\| (.*?) \|", table, re.MULTILINE):
+        name = first.split("`")[1] if "`" in first else name
+        told.setdefault(name, {}).update(
+            (one, float(value)) for one, value in re.findall(r"`(\w+)` ([\d.]+)", numbers)
+        )
+    told.pop("", None)
+    for name, numbers in told.items():
+        module = importlib.import_module(f"acs_deepcr_step.flagging.consensus.{name}")
+        own = {
+            one: value
+            for one, value in vars(module).items()
+            if re.fullmatch(r"_?[A-Z][A-Z_]*", one)
+            and isinstance(value, float | int)
+            and one not in NOT_CHOSEN
+            and re.search(
+                rf"^[A-Z_, ]*\b{one}\b[A-Z_, ]* = ", Path(module.__file__).read_text(), re.MULTILINE
+            )
+        }
+        assert own == numbers, name

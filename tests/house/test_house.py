@@ -107,7 +107,8 @@ def test_imports_go_down(name):
 
 # The same of the folders of training; `roc` and the folder's own face gather names.
 TRAINING_ORDER = (
-    "commands", "reproduce", "simulated", "fit", "evaluation", "truth", "patches", "archive", "samples",
+    "commands", "reproduce", "simulated", "fit", "calibration", "evaluation", "truth", "patches", "archive",
+    "samples",
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ QUICK = [
     "--device",
     "cpu",
     "--no-tensorboard",
+    "--no-calibration",
 ]
 
 

@@ -73,9 +73,11 @@ def test_terminal_shows_exposures_and_below_them_the_tiles_of_the_chip(pair):
     assert stays.startswith("deepCR: 100%")
 
 
-def test_terminal_shows_the_fields_that_are_decided_on_together(pair):
+def test_terminal_shows_the_exposures_that_are_decided_on_together(pair):
     shown = on_terminal(RUN.format(""))
-    assert "together" in shown and "field" in shown and "[SCI,1]" in shown
+    # Each is measured, and then decided on.
+    assert "together" in shown and "4/4" in shown and "[SCI,1]" in shown
+    assert [line.split(":")[0] for line in screen(shown) if line.strip()] == ["deepCR", "together"]
 
 
 @pytest.mark.slow  # two more processes that load PyTorch

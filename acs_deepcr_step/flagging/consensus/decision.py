@@ -1,18 +1,58 @@
 """From the verdict of the other exposures and the network's to the reasons of a chip's pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...arrays import reasons
 from ...arrays.morphology import dilate
 from ...arrays.probabilities import above_threshold
 from .. import guard, saturation, single
-from .rules import Rules
-from .shapes import candidates_at
+from . import verdict as verdicts
 
-__all__ = ["decide"]
+__all__ = ["decide", "reasons_of"]
+
+_GROW_SIGMA = 2.0  # at which neighbours of flags are flagged
+_BESIDE_SIGMA = 3.0  # the same near a saturated star, whose wings are less well known
+_SUSPECTED = 0.05  # probability
 
 
-def decide(scaled_probability, wells, found, verdict, decision, rules=None):
+def decide(chip, found, others, calibration, decision):
+    """Decide on a chip by what other exposures show.
+
+    Parameters
+    ----------
+    chip : field_chip.FieldChip
+    found : candidates.Candidates
+        Of the chip.
+    others : list of comparison.Compared
+        Those that are used.
+    calibration : calibration.Calibration
+    decision : Decision
+
+    Returns
+    -------
+    ndarray, (R, C), uint16
+        Reasons of the pixels; without another exposure as of `single.decide`.
+    """
+    wells = single.flagged_anyway(chip, _wells(chip, found, others, decision.threshold), decision)
+    if not others:
+        return single.reasons_of(chip.scaled_probability, wells, decision)
+    verdict = verdicts.compare(found, others, calibration, decision.threshold)
+    return reasons_of(chip.scaled_probability, wells, found, verdict, decision)
+
+
+def _wells(chip, found, others, threshold):
+    """Return the saturated pixels by what filled them: where the others tell, they overrule this exposure."""
+    seen = verdicts.wells(found, chip.saturated, others)
+    # What a cosmic ray filled is decided on pixel by pixel; upon a star some hold the star's light alone.
+    itself = saturation.divided(replace(chip, saturated=chip.saturated & ~seen.no_star), threshold)
+    return saturation.SaturatedPixels(
+        star=itself.star | seen.star, cosmic_ray=itself.cosmic_ray & ~dilate(seen.star, 1)
+    )
+
+
+def reasons_of(scaled_probability, wells, found, verdict, decision):
     """Return the reasons of a chip's pixels.
 
     Parameters
@@ -21,18 +61,16 @@ def decide(scaled_probability, wells, found, verdict, decision, rules=None):
         10,000 times the probability.
     wells : saturation.SaturatedPixels
         Divided in the eyes of this exposure.
-    found : lookup.Candidates
+    found : candidates.Candidates
     verdict : verdict.Verdict
         On them.
     decision : Decision
-    rules : Rules, optional
 
     Returns
     -------
     ndarray, (R, C), uint16
         As of `single.decide`, and VETOED and ADDED.
     """
-    rules = rules or Rules()
     flagged = single.flagged(scaled_probability, wells, decision)
     near = guard.near(wells.star).ravel()[found.index]
     # Where the others know, they decide; beside a saturated star, whose charge does not bleed
@@ -40,23 +78,22 @@ def decide(scaled_probability, wells, found, verdict, decision, rules=None):
     # excess is large and not where charge may have bled.
     here = wells.star.ravel()[found.index]
     # Beside a trail of the others, whose end moves, the network's certainty counts for more.
-    free = verdict.usable & ~(verdict.full & (found.p >= guard.PROBABILITY) & ~here)
-    enough = np.where(free & ~verdict.full, rules.grow, np.inf)
+    free = verdict.known & ~(verdict.full & (found.p >= guard.PROBABILITY) & ~here)
+    enough = np.where(free & ~verdict.full, _GROW_SIGMA, np.inf)
     if decision.protect_saturated:
-        star = near & (~verdict.alone | (found.p < rules.candidate) | here)
+        star = near & (~verdict.alone | (found.p < _SUSPECTED) | here)
         touching = dilate(wells.star, 1).ravel()[found.index]
-        star &= touching | ~verdict.flagged | (verdict.excess < rules.beside)
+        star &= touching | ~verdict.flagged | (verdict.excess < _BESIDE_SIGMA)
         spared = found.index[free & star & ~verdict.flagged]
         flagged.ravel()[spared] = False
-        enough[star] = np.where(touching[star], np.inf, np.maximum(enough[star], rules.beside))
+        enough[star] = np.where(touching[star], np.inf, np.maximum(enough[star], _BESIDE_SIGMA))
         free &= ~star
     flagged.ravel()[found.index[free]] = verdict.flagged[free]
     if decision.protect_saturated:
         flagged = saturation.without_bleed_edges(flagged, wells.star)
     _grow_by_excess(flagged, found, verdict.excess > enough)
-    _grow_in_doubt(flagged, found, ~verdict.usable & ~near & (found.p > rules.candidate))
     known = np.zeros(scaled_probability.shape, bool)
-    known.ravel()[found.index[verdict.usable]] = True
+    known.ravel()[found.index[verdict.known]] = True
     return _reasons(scaled_probability, wells.star, flagged, known, decision)
 
 
@@ -70,19 +107,6 @@ def _reasons(scaled_probability, star, flagged, known, decision):
     out[left & known] |= reasons.VETOED
     out[left & ~known] |= reasons.SPARED
     return out
-
-
-def _grow_in_doubt(flagged, found, doubtful):
-    """Flag, in place, what the network suspects beside a brighter flag where no other exposure tells.
-
-    The rim of an event is less certain to the network than its middle; a star's middle is not its rim.
-    """
-    doubtful = np.flatnonzero(doubtful)
-    columns = found.shape[1]
-    around = np.array([dy * columns + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx])
-    at, there = candidates_at(found, found.index[doubtful] + around[:, None])
-    brighter = there & flagged.ravel()[found.index[at]] & (found.flux[at] > found.flux[doubtful])
-    flagged.ravel()[found.index[doubtful[brighter.any(axis=0)]]] = True
 
 
 def _grow_by_excess(flagged, found, stands_out, rounds=2):

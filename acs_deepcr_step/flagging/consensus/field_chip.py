@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 from astropy.wcs import WCS
 
 from ..chip import ChipImage
@@ -21,13 +20,10 @@ class FieldChip(ChipImage):
         With all its distortion.
     exptime : float
         Seconds.
-    bad : ndarray, (R, C), bool
-        Pixels that say nothing of the sky: lost, bad, filled, not finite.
     stars : stars.Stars
         Those that interpolation would not meet.
     """
 
     wcs: WCS = field(repr=False)
     exptime: float
-    bad: np.ndarray = field(repr=False)
     stars: Stars = field(default_factory=Stars.none, repr=False)

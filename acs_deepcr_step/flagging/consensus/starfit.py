@@ -8,7 +8,7 @@ for that; it is measured from the chip's own stars (in the spirit of Anderson & 
 2000, PASP 112, 1360, whose profile is not round).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,6 @@ _PEAK_SIGMA = 25.0  # below, ten per cent of a star are less than its noise
 _PROBABILITY = 0.5  # beyond it is a cosmic ray; the network doubts the peaks of bright stars, too
 _WIDTHS = np.array([0.55, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0])  # pixels
 _FEWEST, _MOST = 5, 150  # stars that the profile is measured from
-_ROUNDS = 2
 _MODEL_ERROR = 0.02  # of a star's light
 _RISE = 1.0  # what a star stands on may rise towards it by this share of what is seen four pixels away
 _CLIP = 5.0  # sigma
@@ -41,7 +40,7 @@ class _Window:
     farthest: float
 
 
-_CORE, _WINGS = _Window(2, 3, 1.0), _Window(7, 6, 2.0)
+_CORE, _WINGS = _Window(2, 2, 1.0), _Window(7, 6, 2.0)
 
 
 def find_stars(chip):
@@ -54,13 +53,13 @@ def find_stars(chip):
     Returns
     -------
     Stars
-        None where there are too few to measure a profile.
+        Of fewer than five the profile is a Gaussian's.
     """
-    bad, saturated, noise = chip.bad, chip.saturated, chip.background.rms
+    bad, saturated, noise = chip.bad, chip.saturated, chip.background.typical_rms
     good = (chip.scaled_probability < _PROBABILITY * SCALE) & ~saturated & ~bad
-    image = np.where(bad, np.float32(0), chip.image - np.float32(chip.background.level))
+    image = np.where(bad, np.float32(0), chip.net)
     y, x = _peaks(image, noise, good, saturated)
-    if y.size < _FEWEST:
+    if not y.size:
         return Stars.none()
     peak = image[y, x].astype(float)
     reach = _REACHES[np.searchsorted(_BRIGHT, peak / noise)]
@@ -68,10 +67,9 @@ def find_stars(chip):
     wells = _Wells.of(saturated, good)
     full, rest = Stars.none(), image
     stars.add_to(rest, -1)
-    for _ in range(_ROUNDS):
-        stars = _exchanged(rest, stars, _placed(stars, rest, good, noise))
-        stars = _exchanged(rest, stars, _profiled(stars, rest, good, noise))
-        full = _exchanged(rest, full, wells.stars(rest, full, noise, stars.profile))
+    stars = _exchanged(rest, stars, _placed(stars, rest, good, noise))
+    stars = _exchanged(rest, stars, _profiled(stars, rest, good, noise))
+    full = _exchanged(rest, full, wells.stars(rest, full, noise, stars.profile))
     stars = _exchanged(rest, stars, _placed(stars, rest, good, noise))
     full = wells.stars(rest, full, noise, stars.profile)
     return Stars(
@@ -166,7 +164,7 @@ def _fitted(stars, rest, good, noise, window=_CORE):
     y, x, peak, rise = np.zeros(stars.y.size), np.zeros(stars.y.size), stars.peak, np.zeros(stars.y.size)
     data = (
         rest.ravel()[at]
-        + light(stars.profile, dy, dx, stars.reach[:, None, None]) * stars.peak[:, None, None]
+        + _own_light(stars, dy, dx) * stars.peak[:, None, None]
     )
     level = _level(stars, rest, good)
     data -= level[:, None, None]
@@ -195,6 +193,15 @@ def _fitted(stars, rest, good, noise, window=_CORE):
     return stars.y + y, stars.x + x, peak
 
 
+def _own_light(stars, dy, dx):
+    """Return the light of stars, of peak 1, in the windows around each, to the reach of each."""
+    out = np.empty(dy.shape, np.float32)
+    for reach in np.unique(stars.reach):
+        its = stars.reach == reach
+        out[its] = light(stars.profile, dy[its], dx[its], reach)
+    return out
+
+
 def _level(stars, rest, good):
     """Return the local background under each star: the faint ones of the pixels four away."""
     at, inside, dy, dx = windows(stars.y, stars.x, 4, rest.shape)
@@ -216,7 +223,7 @@ def _profiled(stars, rest, good, noise):
         return stars
     at, inside, dy, dx = windows(stars.y[chosen], stars.x[chosen], REACH, rest.shape)
     peak = np.broadcast_to(stars.peak[chosen][:, None, None], at.shape)
-    usual = light(stars.profile, dy, dx, stars.reach[chosen][:, None, None]) * peak
+    usual = _own_light(replace(stars, reach=stars.reach[chosen]), dy, dx) * peak
     radius2 = dy**2 + dx**2
     usable = inside & good.ravel()[at] & (radius2 < REACH**2)
     usual, peak, radius2 = usual[usable], peak[usable], radius2[usable]

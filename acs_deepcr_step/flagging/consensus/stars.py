@@ -1,16 +1,18 @@
 """Stars of a chip, and their light. Arrays only."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["REACH", "STEP", "Stars", "Windows", "gaussian", "light", "slopes", "windows"]
+__all__ = ["REACH", "STEP", "Followed", "Stars", "Windows", "gaussian", "light", "slopes", "windows"]
 
 REACH = 10  # pixels to which the brightest stars are modelled
 STEP = 0.02  # pixels between tabulated radii
 _FADE = 2.0  # pixels before a star's reach over which its light fades out
 _AT_A_TIME = 4000  # stars
+_SQUARE = 0.002  # square pixels between the tabulated squares of distances
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +57,13 @@ class Stars:
 
         Returns
         -------
-        here, there : Stars
+        Followed
             Those that are on both. After flat-fielding a star has fewer electrons
             where pixels cover more sky.
         """
         y, x = to_other(self.y, self.x)
-        step = 0.5
         rows, columns = (
-            np.array(to_other(self.y + dy, self.x + dx)) - to_other(self.y - dy, self.x - dx)
-            for dy, dx in ((step, 0), (0, step))
+            np.array(to_other(self.y + dy, self.x + dx)) - (y, x) for dy, dx in ((1, 0), (0, 1))
         )
         area = np.abs(rows[0] * columns[1] - rows[1] * columns[0])
         on = np.isfinite(y) & np.isfinite(x)
@@ -75,7 +75,7 @@ class Stars:
                 (y, x, self.peak * area, self.reach),
             )
         )
-        return here, there
+        return Followed(here, there)
 
     def add_to(self, image, factor=1.0):
         """Add the light of all stars, times a factor, to an image in place; (R, C) float32, electrons."""
@@ -85,10 +85,17 @@ class Stars:
             for first in range(0, which.size, _AT_A_TIME):
                 some = which[first : first + _AT_A_TIME]
                 at, inside, dy, dx = windows(self.y[some], self.x[some], reach, image.shape)
-                inside &= dy * dy + dx * dx < reach * reach
-                peak = np.broadcast_to((factor * self.peak[some])[:, None, None], inside.shape)
-                electrons = light(self.profile, dy[inside], dx[inside], reach) * peak[inside]
-                np.add.at(flat, at[inside], electrons.astype(np.float32))
+                electrons = light(self.profile, dy, dx, reach)
+                electrons *= (factor * self.peak[some]).astype(np.float32)[:, None, None]
+                electrons[~inside] = 0
+                np.add.at(flat, at.ravel(), electrons.ravel())
+
+
+class Followed(NamedTuple):
+    """The same stars on two chips."""
+
+    here: Stars
+    there: Stars
 
 
 def gaussian(width=0.95):
@@ -123,22 +130,49 @@ def windows(y, x, reach, shape):
     rows, columns = iy[:, None] + steps, ix[:, None] + steps
     inside = ((rows >= 0) & (rows < shape[0]))[:, :, None] & ((columns >= 0) & (columns < shape[1]))[:, None]
     at = rows.clip(0, shape[0] - 1)[:, :, None] * shape[1] + columns.clip(0, shape[1] - 1)[:, None]
-    dy, dx = np.broadcast_arrays((rows - y[:, None])[:, :, None], (columns - x[:, None])[:, None])
-    return Windows(at, inside, dy, dx)
+    dy, dx = ((all_ - one[:, None]).astype(np.float32) for all_, one in ((rows, y), (columns, x)))
+    return Windows(at, inside, *np.broadcast_arrays(dy[:, :, None], dx[:, None]))
 
 
 def light(profile, dy, dx, reach):
-    """Return the profile at offsets; it fades out before `reach`, so that no step is left."""
-    radius = np.sqrt(dy * dy + dx * dx)
-    inner = np.minimum((radius / STEP).astype(np.intp), profile.size - 2)
-    part = np.clip(radius / STEP - inner, 0, 1)
-    value = profile[inner] + part * (profile[inner + 1] - profile[inner])
-    return value * np.clip((reach - radius) / _FADE, 0, 1)
+    """Return the profile at offsets, float32; it fades out before `reach` pixels, so that no step is left."""
+    table = _by_square(profile.tobytes(), int(reach)).light
+    return table[_place(dy, dx, table.size)]
 
 
 def slopes(profile, dy, dx):
-    """Return derivatives of the profile by the star's row and column."""
-    radius = np.sqrt(dy * dy + dx * dx)
-    inner = np.minimum((radius / STEP).astype(np.intp), profile.size - 2)
-    steep = -(profile[inner + 1] - profile[inner]) / STEP / np.maximum(radius, 1e-9)
+    """Return derivatives of the profile by the star's row and column, float32."""
+    table = _by_square(profile.tobytes(), REACH).slope
+    steep = table[_place(dy, dx, table.size)]
     return steep * dy, steep * dx
+
+
+def _place(dy, dx, size):
+    """Places in a table of squares of distances; beyond its end, the last."""
+    return np.minimum((dy * dy + dx * dx) * np.float32(1 / _SQUARE), size - 1).astype(np.int32)
+
+
+class _BySquare(NamedTuple):
+    """A profile by the square of the distance, to which no root has to be taken.
+
+    Attributes
+    ----------
+    light : ndarray, float32
+        0 at the end.
+    slope : ndarray, float32
+        By the square, twice, and negative.
+    """
+
+    light: np.ndarray
+    slope: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def _by_square(profile, reach):
+    profile = np.frombuffer(profile)
+    squares = np.arange(0, (reach + 1) ** 2, _SQUARE) + _SQUARE / 2
+    radius = np.sqrt(squares)
+    values = np.interp(radius, STEP * np.arange(profile.size), profile)
+    slope = -2 * np.gradient(values, _SQUARE)
+    faded = values * np.clip((reach - radius) / _FADE, 0, 1)
+    return _BySquare(faded.astype(np.float32), slope.astype(np.float32))

@@ -9,7 +9,7 @@ import importlib
 __all__ = ["NAMES", "load"]
 
 # In the order of use.
-NAMES = ("fetch", "truth", "patches", "train", "inpaint", "roc", "evaluate", "reproduce")
+NAMES = ("fetch", "truth", "patches", "train", "calibrate", "inpaint", "roc", "evaluate", "reproduce")
 
 
 def load():

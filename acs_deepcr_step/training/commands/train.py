@@ -16,6 +16,12 @@ def add_arguments(parser):
     parser : argparse.ArgumentParser
     """
     training_arguments.add(parser)
+    parser.add_argument(
+        "--no-calibration",
+        dest="calibration",
+        action="store_false",
+        help="do not count how often the weights are right when they are there (acs-deepcr calibrate does)",
+    )
 
 
 def main(arguments):
@@ -30,16 +36,23 @@ def main(arguments):
     StepError
         See `fit.loop.fit`.
     """
+    from dataclasses import replace
+
+    from ..calibration import fields
     from ..fit.loop import fit
     from ..fit.recipe import Recipe
     from ..patches.dataset import open_patches
 
     recipe, options = training_arguments.recipe(arguments, Recipe), training_arguments.options(arguments)
+    if arguments.calibration:
+        options = replace(options, calibration=fields.TRAINING)
     patches = open_patches(arguments.patches)
-    _print(fit(patches, arguments.output, recipe, options))
+    _print(fit(patches, arguments.output, recipe, options), arguments.calibration)
 
 
-def _print(trained):
+def _print(trained, calibrated):
+    from ...network import calibration_file
+
     about = trained.description.about
     data, figures, run = about["data"], about["figures"], about["run"]
     sides = f"{len(data['training_sets'])} training, {len(data['validation_sets'])} validation"
@@ -53,4 +66,6 @@ def _print(trained):
         value = figures[f"tpr_at_{name}"]
         print(f"  TPR at an FPR of {name}: {'not measurable with them' if value is None else f'{value:.4f}'}")
     print(f"device: {run['device']}, threads: {run['threads']}")
+    if calibrated:
+        print(f"calibration: {calibration_file.path_for(trained.path)}")
     print(f"use it: acs-deepcr run FILES --model {trained.path}")

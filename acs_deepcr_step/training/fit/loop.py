@@ -14,11 +14,13 @@ import torch
 from tqdm import tqdm
 
 from ... import __version__
-from ...errors import ParameterError
+from ...errors import ModelError, ParameterError
 from ...files.atomic import atomic, locked
-from ...network import models
+from ...flagging.consensus.calibration import Calibration
+from ...network import calibration_file, models
 from ...network.engine import choose_backend
 from ...network.weights_file import Description, parse, write
+from ..calibration import measure
 from ..patches.splitting import split
 from . import batches, checkpoint, curves
 from .determinism import deterministic
@@ -64,7 +66,8 @@ def fit(patches, output, recipe=None, options=None, goal=MASKS):
         From `dataset.open_patches`.
     output : path
         File for the weights, ``*.safetensors``. Beside it: ``<output>.checkpoint`` while the training
-        runs, the curves ``<stem>.png``, and ``<stem>_tensorboard/``.
+        runs, the curves ``<stem>.png``, and ``<stem>_tensorboard/``; with `RunOptions.calibration`
+        ``<output>.calibration.json``.
     recipe : Recipe, optional
         The paper's by default.
     options : RunOptions, optional
@@ -85,7 +88,7 @@ def fit(patches, output, recipe=None, options=None, goal=MASKS):
         If a checkpoint of another training lies beside the output (the message names what differs), or
         the training diverges.
     OutputError
-        If the weights, the checkpoint or the figure cannot be written.
+        If the weights, the checkpoint, the figure or the calibration cannot be written.
     ParameterError
         If `output` exists and is something else, or is not named ``*.safetensors``.
 
@@ -120,7 +123,22 @@ def fit(patches, output, recipe=None, options=None, goal=MASKS):
                 write(temporary, training.best["weights"], result.description)
             models.load(output)  # fails now if the weights cannot be used
         checkpoint_path.unlink(missing_ok=True)
+        if options.calibration and goal.kind == "mask":
+            _calibrate(output, options)
     return result
+
+
+def _calibrate(output, options):
+    """Count the calibration of weights, unless it is there already."""
+    model, path = models.load(output), calibration_file.path_for(output)
+    wanted = {"hash": model.info.sha256, "fields": [field.as_dict() for field in options.calibration]}
+    try:
+        there = Calibration.from_json(calibration_file.read(path), path).provenance
+    except ModelError:  # none, or a damaged one
+        there = {}
+    if any(there.get(name) != value for name, value in wanted.items()):
+        made = measure.calibration(model, options.calibration, progress=options.progress)
+        measure.write(path, made)
 
 
 def _finished(output, recipe, patches):

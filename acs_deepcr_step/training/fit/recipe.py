@@ -142,6 +142,8 @@ class RunOptions:
         Whether to write curves for TensorBoard, if it is installed.
     progress : bool
         Whether to show a progress bar on a terminal.
+    calibration : tuple of calibration.fields.Field
+        From which the calibration of a mask model is counted when its weights are there; none: it gets none.
     """
 
     device: str = "auto"
@@ -150,6 +152,7 @@ class RunOptions:
     checkpoint_seconds: float = 60.0
     tensorboard: bool = True
     progress: bool = True
+    calibration: tuple = ()
 
     def __post_init__(self):
         if self.threads is not None and self.threads < 1:

@@ -1,0 +1,61 @@
+"""Sources that moved or changed: as wide as a star, which the track of a cosmic ray is not."""
+
+import numpy as np
+
+from ...arrays.morphology import label_groups
+from .candidates import at_index
+
+__all__ = ["of_a_source"]
+
+_STANDS = 3.0  # sigma
+_EVERY_SIDE, _THREE_SIDES = 0.05, 0.15  # of the excess of a peak, beside it
+_MANY = 6  # pixels; fewer upon another source are hard to tell from a cosmic ray
+_SURE = 0.5  # probability
+
+
+def of_a_source(found, excess, sigma, flagged, on_source):
+    """Return which flagged candidates may belong to a source that moved or changed.
+
+    Parameters
+    ----------
+    found : candidates.Candidates
+    excess : ndarray, (K,)
+        Electrons above what the others lead to expect; nan where they say nothing.
+    sigma : ndarray, (K,)
+        Its error.
+    flagged : ndarray, (K,), bool
+    on_source : ndarray, (K,), bool
+        Where the others show a source.
+
+    Returns
+    -------
+    ndarray, (K,), bool
+        Those of the groups of pixels that stand out or are flagged of which the network is sure of no
+        flagged pixel, whose peak has light on all sides, and that have more than six pixels or peak on
+        no source of the others.
+    """
+    with np.errstate(invalid="ignore"):
+        standing = (excess > _STANDS * sigma) | flagged
+    mask = np.zeros(found.shape, bool)
+    mask.ravel()[found.index[standing]] = True
+    labels, count = label_groups(mask)
+    label = labels.ravel()[found.index]
+    sure = np.zeros(count + 1, bool)
+    sure[label[flagged & (found.p > _SURE)]] = True
+    order = np.argsort(np.nan_to_num(excess, nan=-np.inf))
+    peaks = np.zeros(count + 1, int)
+    peaks[label[order]] = order
+    many = np.bincount(label, minlength=count + 1) > _MANY
+    spared = ~sure & (many | ~on_source[peaks]) & _has_light_beside(found, excess, on_source, peaks)
+    spared[0] = False
+    return spared[label] & flagged
+
+
+def _has_light_beside(found, excess, on_source, peaks):
+    columns = found.shape[1]
+    at, there = at_index(found, found.index[peaks] + np.array([[-columns], [-1], [1], [columns]]))
+    # On blank sky all light is in excess.
+    beside = np.where(on_source[peaks], np.where(there, excess[at], -np.inf), found.part(peaks).beside)
+    beside = np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)
+    peak = np.where(on_source[peaks], excess[peaks], found.flux[peaks])
+    return (beside[0] > _EVERY_SIDE * peak) & (beside[1] > _THREE_SIDES * peak)
