@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 
 from acs_deepcr_step.arrays.background_map import BackgroundMap, measure_map
-from acs_deepcr_step.flagging import guard
+from acs_deepcr_step.flagging import chip, guard
 from acs_deepcr_step.flagging.consensus import (
     agreement,
     brightness,
@@ -21,7 +21,7 @@ from acs_deepcr_step.flagging.consensus import (
 )
 from acs_deepcr_step.flagging.consensus.comparison import Compared
 from acs_deepcr_step.flagging.consensus.stars import Followed, Stars
-from acs_deepcr_step.work import exposure_work, field_member
+from acs_deepcr_step.work import field_member
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ RULES = (
     ),
     Rule(
         "background map", "The background and its rms are measured in boxes, not one for the chip.",
-        ((field_member, "measure_map"), (exposure_work, "measure_map")), _always(_flat_background),
+        ((chip, "measure_map"),), _always(_flat_background),
         measures=True,
     ),
 )  # fmt: skip

@@ -11,12 +11,12 @@ import acs_deepcr_step
 from acs_deepcr_step.arrays import reasons
 from acs_deepcr_step.config.parameters import resolve
 from acs_deepcr_step.files import mask_file
-from acs_deepcr_step.flagging.consensus import pointing, verdict
+from acs_deepcr_step.flagging.consensus import verdict
 from acs_deepcr_step.flagging.consensus.candidates import Candidates
 from acs_deepcr_step.flagging.consensus.verdict import Verdict
 from acs_deepcr_step.work import calibrations, exposure_work
 from acs_deepcr_step.work.field_member import measure_member
-from acs_deepcr_step.work.field_work import FieldDecision, Other, field_tasks
+from acs_deepcr_step.work.field_work import FieldDecision, field_tasks, others_of
 from acs_deepcr_step.work.plan import plan_tasks
 from acs_deepcr_step.work.task import Outcome
 
@@ -105,17 +105,7 @@ def together(members):
     """
     for task in field_tasks(members):
         member, own = task.member, task.task
-        others = [
-            Other(
-                one,
-                pointing.measure(
-                    member.stars,
-                    one.stars,
-                    pointing.known_error(member.pointing_facts, one.pointing_facts),
-                ),
-            )
-            for one in task.asked
-        ]
+        others = others_of(member, task.asked, exposure_work.process_stage())
         known = mask_file.read(own.probe_path)
         deciding = FieldDecision(member, others, task.field_id, known)
         with _recorded() as judged:

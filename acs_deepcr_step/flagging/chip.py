@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays.background_map import BackgroundMap
+from ..arrays import dq
+from ..arrays.background_map import BackgroundMap, measure_map
 from . import guard
 
 __all__ = ["ChipImage"]
@@ -37,6 +38,36 @@ class ChipImage:
     background: BackgroundMap = field(repr=False)
     full_rows: int = 0
     bad: np.ndarray | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, image, bits, scaled_probability, instrument, background=None):
+        """Put together what is known of the pixels of a chip.
+
+        Parameters
+        ----------
+        image : ndarray, (R, C), float32
+            Electrons, background included.
+        bits : ndarray, (R, C), integer
+            DQ.
+        scaled_probability : ndarray, (R, C), int16
+            10,000 times the probability of a cosmic ray.
+        instrument : instruments.Instrument
+        background : BackgroundMap, optional
+            Of the image; measured if it is not given.
+
+        Returns
+        -------
+        ChipImage
+        """
+        background = background or measure_map(image, dq.is_sky(bits))
+        return cls(
+            background.subtracted_from(image),
+            scaled_probability,
+            dq.is_saturated(image, instrument.full_well, bits),
+            background,
+            instrument.full_rows,
+            ((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image),
+        )
 
     @property
     def is_subarray(self):

@@ -13,7 +13,6 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import background, dq, reasons
-from ..arrays.background_map import measure_map
 from ..errors import ExposureError
 from ..files import exposure as exposures
 from ..files import fitsbytes, mask_file, provenance
@@ -176,8 +175,10 @@ def decide(task, exposure, known, decider, outcome):
         bits = exposures.read_dq(exposure, chip)
         provenance.take_back(bits, earlier, chip)
         good = dq.is_good(bits)
-        image = _chip_image(exposure, sci, scaled_probability, bits)
-        _warn_of_sky(exposure, chip, sci.in_electrons(), good, outcome)
+        electrons = sci.in_electrons()
+        _warn_of_sky(exposure, chip, electrons, good, outcome)
+        image = ChipImage.of(electrons, bits, scaled_probability, exposure.instrument)
+        del electrons
         flags = decider.reasons(sci, image)
         digest = sci.sha256
         del sci, image  # the largest arrays; what follows needs room too
@@ -191,15 +192,6 @@ def decide(task, exposure, known, decider, outcome):
         )
         arrays[chip.dq] = bits
     return DecidedExposure(tuple(chips), arrays, earlier)
-
-
-def _chip_image(exposure, sci, scaled_probability, bits):
-    image, instrument = sci.in_electrons(), exposure.instrument
-    saturated = dq.is_saturated(image, instrument.full_well, bits)
-    background_map = measure_map(image, dq.is_sky(bits))
-    net = background_map.subtracted_from(image)
-    bad = ((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image)
-    return ChipImage(net, scaled_probability, saturated, background_map, instrument.full_rows, bad)
 
 
 def store(task, exposure, mask, decided, stage, notes):

@@ -11,13 +11,13 @@ from functools import cached_property
 import numpy as np
 from astropy.wcs import WCS
 
-from ..arrays import dq
-from ..arrays.background_map import BackgroundMap, measure_map
+from ..arrays.background_map import BackgroundMap
 from ..arrays.probabilities import SCALE
 from ..errors import ExposureError
 from ..files import mask_file
 from ..files.chip_wcs import read_wcs
 from ..files.exposure import Chip, Exposure, read_dq, read_sci, same_observation
+from ..flagging.chip import ChipImage
 from ..flagging.consensus import chip_map
 from ..flagging.consensus.field_chip import FieldChip
 from ..flagging.consensus.pointing import ChipStars, PointingFacts
@@ -142,7 +142,12 @@ class FieldMember:
             if now is self:
                 raise
             image, bits = _pixels(now.exposure, now.chips[extver].chip)
-        return _field_chip(self.exposure, summary, image, bits, summary.whole_probability())
+        chip = ChipImage.of(
+            image, bits, summary.whole_probability(), self.exposure.instrument, summary.background
+        )
+        return FieldChip.from_chip(
+            chip, wcs=summary.wcs, exptime=summary.chip.exptime, stars=summary.stars
+        )
 
     def refreshed(self):
         """Return the member as its file is now: we, or another run, may have written flags into it.
@@ -194,35 +199,20 @@ def _summary(task, exposure, mask, chip, wcs):
     sci = read_sci(exposure, chip)
     if not mask_file.is_mask_of(mask, exposure, sci):
         raise ExposureError(f"{task.probe_path} is not the mask of {exposure.path}: run the step again.")
-    image, bits = sci.native_electrons(), read_dq(exposure, chip)
     scaled = mask.chip(chip.extver).scaled_probability
     index = np.flatnonzero(scaled > _KEPT * SCALE)
-    summary = ChipSummary(
+    image = ChipImage.of(sci.native_electrons(), read_dq(exposure, chip), scaled, exposure.instrument)
+    its = {"wcs": wcs.chips[chip.extver], "exptime": chip.exptime}
+    return ChipSummary(
         chip,
         sci.sha256,
-        wcs.chips[chip.extver],
+        its["wcs"],
         index.astype(np.int32),
         scaled.ravel()[index],
-        measure_map(image, dq.is_sky(bits)),
-        Stars.none(),
+        image.background,
+        find_stars(FieldChip.from_chip(image, **its)),
     )
-    return replace(summary, stars=find_stars(_field_chip(exposure, summary, image, bits, scaled)))
 
 
 def _pixels(exposure, chip):
     return read_sci(exposure, chip).native_electrons(), read_dq(exposure, chip)
-
-
-def _field_chip(exposure, summary, image, bits, scaled_probability):
-    instrument = exposure.instrument
-    return FieldChip(
-        summary.background.subtracted_from(image),
-        scaled_probability,
-        dq.is_saturated(image, instrument.full_well, bits),
-        summary.background,
-        instrument.full_rows,
-        wcs=summary.wcs,
-        exptime=summary.chip.exptime,
-        bad=((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image),
-        stars=summary.stars,
-    )

@@ -20,7 +20,7 @@ from .asked import choose
 from .field_member import FieldMember
 from .task import Outcome
 
-__all__ = ["FieldDecision", "FieldTask", "Other", "field_tasks", "flag_member"]
+__all__ = ["FieldDecision", "FieldTask", "Other", "field_tasks", "flag_member", "others_of"]
 
 _BLURRED = 0.2  # pixels of misalignment that a product shows
 
@@ -109,7 +109,7 @@ def flag_member(task, stage=None):
             own, there, known.made_by, outcome, task.field_id
         ):
             return outcome
-        deciding = FieldDecision(member, _others(member, task.asked, stage), task.field_id, known)
+        deciding = FieldDecision(member, others_of(member, task.asked, stage), task.field_id, known)
         decided = exposure_work.decide(own, exposure, known, deciding, outcome)
         _require_used(deciding)
         mask = replace(
@@ -125,8 +125,20 @@ def flag_member(task, stage=None):
     return outcome
 
 
-def _others(member, asked, stage):
-    """Return the others as they are now, with their pointing; one whose pixels changed is used no more."""
+def others_of(member, asked, stage):
+    """Return the others that a member asks as they are now, with their pointing.
+
+    Parameters
+    ----------
+    member : FieldMember
+    asked : sequence of FieldMember
+    stage : task.Stage
+
+    Returns
+    -------
+    list of Other
+        Without those whose pixels changed.
+    """
     others = []
     for other in asked:
         stage.check()
@@ -162,6 +174,8 @@ class FieldDecision:
         Of the first pass.
     used : dict of int to results.JointExposures
         By EXTVER: of each chip that is decided on, who was used, and why others were not.
+    elsewhere : set of str
+        Rootnames of others that show another place, and how that is known.
     """
 
     member: FieldMember
@@ -169,6 +183,7 @@ class FieldDecision:
     field_id: str
     known: mask_file.MaskFile = field(repr=False)
     used: dict[int, results.JointExposures] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
 
     def scaled_probability(self, sci):
         """Return the scaled probabilities of a chip, (R, C) int16."""
@@ -190,16 +205,7 @@ class FieldDecision:
         summary = self.member.chips[sci.chip.extver]
         decision = self.member.task.parameters.decision
         tables = calibrations.load(self.member.task.model)
-        chip = FieldChip(
-            image.net,
-            image.scaled_probability,
-            image.saturated,
-            image.background,
-            image.full_rows,
-            wcs=summary.wcs,
-            exptime=sci.chip.exptime,
-            bad=image.bad,
-        )
+        chip = FieldChip.from_chip(image, wcs=summary.wcs, exptime=sci.chip.exptime)
         found = candidates.candidates(chip, decision.threshold)
         used, names, faults = [], [], []
         for other in self.others:
@@ -209,6 +215,8 @@ class FieldDecision:
                 names.append(other.member.rootname)
             elif one.overlaps:
                 faults.append(f"{other.member.rootname} {one.fault}")
+                if one.is_elsewhere:
+                    self.elsewhere.add(faults[-1])
         members = (self.member.rootname, *names) if names else ()
         self.used[sci.chip.extver] = results.JointExposures(members, self.field_id, "; ".join(faults))
         return decide_on_field(chip, found, used, tables, decision)
@@ -236,10 +244,8 @@ def _warnings(deciding):
             f"(pixels) {listed}. The flags allow for it, AstroDrizzle will not: align them (TweakReg) before "
             "you drizzle."
         )
-    notes = {note for joint in deciding.used.values() for note in joint.note.split("; ")}
-    astray = {note for note in notes if "its WCS" in note}
-    if astray:
+    if deciding.elsewhere:
         yield (
             f"{name} is decided on without exposures that its WCS does not fit "
-            f"({'; '.join(sorted(astray))}): align them (TweakReg), then run the step again."
+            f"({'; '.join(sorted(deciding.elsewhere))}): align them (TweakReg), then run the step again."
         )

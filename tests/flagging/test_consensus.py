@@ -167,7 +167,7 @@ def test_what_stands_out_beside_a_flag_near_a_saturated_star_is_flagged_unless_i
     places = np.ravel_multi_index(([10, 10, 11], [11, 12, 12]), shape)
     no, nothing, scaled = np.zeros(3, bool), np.zeros(shape, bool), np.zeros(shape, np.int16)
     flux, small = np.array([9000.0, 5000, 900]), np.full(3, 0.01)
-    found = Candidates(places, flux, np.full(3, NOISE), small, no, ~no, np.zeros(shape, np.float32), scaled)
+    found = Candidates(places, flux, np.full(3, NOISE), small, ~no, np.zeros(shape, np.float32), scaled)
     seen = verdict.Verdict(
         known=~no, flagged=np.array([False, True, False]), log_odds=np.array([-5.0, 5, -4]),
         excess=np.array([9.0, 8, 3.5]), full=no, alone=no,

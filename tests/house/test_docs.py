@@ -101,7 +101,7 @@ def test_the_interface_has_every_public_function_with_its_parameters(site):
 # Constants of the decision that no person chose freely, or that change no flag.
 NOT_CHOSEN = {
     "_WITHIN_VISIT", "_BETWEEN_VISITS", "_MOST", "_SLOPES", "_ASKED", "_UNLIKE", "_AT_A_TIME", "_MEDIAN",
-    "_SCATTER", "_LIGHT",
+    "_SCATTER",
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def drawn(size, truth, seed):
     # Each stands in the middle of a chip of five rows, with nothing around it.
     index = 2 * (5 * size + 4) + 2 + 5 * np.arange(size)
     net, scaled = np.zeros((5, 5 * size + 4), np.float32), np.zeros((5, 5 * size + 4), np.int16)
-    found = Candidates(index, flux, rms, p, no, no, net, scaled)
+    found = Candidates(index, flux, rms, p, no, net, scaled)
     return found, Expected(~no, value, rms**2, zero, value, zero, no, no)
 
 

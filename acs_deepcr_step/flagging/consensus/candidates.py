@@ -9,7 +9,7 @@ from ...arrays.probabilities import SCALE
 
 __all__ = ["Candidates", "at_index", "candidates"]
 
-_PROBABILITY = 0.02  # what is less suspected is looked up only if it is bright
+SUSPECTED = 0.02  # probability; what is less suspected is looked up only if it is bright
 _BESIDE = 0.1  # the neighbours of what is more suspected are looked up
 _BESIDE_SIGMA, _BRIGHT_SIGMA = 2.0, 8.0
 
@@ -28,8 +28,8 @@ class Candidates:
         Of the background there, electrons.
     p : ndarray, float32
         Probability.
-    full, near : ndarray, bool
-        Whether the pixel is saturated, and whether one within 7x7 is.
+    near : ndarray, bool
+        Whether a pixel within 7x7 is saturated.
     net : ndarray, (R, C), float32
         The chip, electrons above the background.
     scaled_probability : ndarray, (R, C), int16
@@ -40,7 +40,6 @@ class Candidates:
     flux: np.ndarray
     rms: np.ndarray
     p: np.ndarray
-    full: np.ndarray = field(repr=False)
     near: np.ndarray = field(repr=False)
     net: np.ndarray = field(repr=False)
     scaled_probability: np.ndarray = field(repr=False)
@@ -101,15 +100,14 @@ def candidates(chip, threshold=0.5):
     scaled, net, background = chip.scaled_probability, chip.net, chip.background
     chosen = dilate(scaled > _BESIDE * SCALE, 1)
     chosen &= background.above(net, _BESIDE_SIGMA)
-    chosen |= scaled > min(_PROBABILITY, threshold) * SCALE
+    chosen |= scaled > min(SUSPECTED, threshold) * SCALE
     chosen |= background.above(net, _BRIGHT_SIGMA)
     chosen |= chip.saturated
     index, shape = np.flatnonzero(chosen), net.shape
     flux = net.ravel()[index]
     rms = background.rms_at(*np.divmod(index, shape[1]))
     p = scaled.ravel()[index] / np.float32(SCALE)
-    full, near = (mask.ravel()[index] for mask in (chip.saturated, chip.near_saturated))
-    return Candidates(index, flux, rms, p, full, near, net, scaled)
+    return Candidates(index, flux, rms, p, chip.near_saturated.ravel()[index], net, scaled)
 
 
 def _ring(index, shape, half):

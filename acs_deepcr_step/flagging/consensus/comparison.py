@@ -35,13 +35,17 @@ class Compared:
     shown: Shown = field(repr=False)
     agreement: Agreement
     pointing: Pointing
-
     overlaps: bool
 
     @property
     def covers(self):
         """Whether it says something of any candidate."""
         return bool(self.shown.known.any())
+
+    @property
+    def is_elsewhere(self):
+        """Whether it shows other stars than the chip."""
+        return self.covers and self.agreement.astray > _ELSEWHERE
 
     def moved(self, found, calibration):
         """Return the share of the candidates that it covers whose log odds it moves by more than 0.1."""
@@ -55,7 +59,7 @@ class Compared:
 
     def is_used(self, found, calibration):
         """Return whether it shows the same sky, and moves the log odds of one candidate in a hundred."""
-        return self.agreement.astray <= _ELSEWHERE and self.moved(found, calibration) >= _SHARE
+        return not self.is_elsewhere and self.moved(found, calibration) >= _SHARE
 
     @property
     def fault(self):
@@ -63,7 +67,7 @@ class Compared:
         stars, missed = self.agreement.stars, self.agreement.missed
         if not self.covers:
             return "sees no good pixel of what may be a cosmic ray here"
-        if self.agreement.astray > _ELSEWHERE:
+        if self.is_elsewhere:
             return f"{missed} of {stars} stars are not where its WCS puts them"
         if self.agreement.slope > max(_UNLIKE, self.pointing.error):
             return f"sources look different in it, as if off by {self.agreement.slope:.1f} pixels"

@@ -1,6 +1,6 @@
 """One chip of one exposure of a field, with what the comparison of exposures needs of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from astropy.wcs import WCS
 
@@ -27,3 +27,8 @@ class FieldChip(ChipImage):
     wcs: WCS = field(repr=False)
     exptime: float
     stars: Stars = field(default_factory=Stars.none, repr=False)
+
+    @classmethod
+    def from_chip(cls, chip, **more):
+        """Return a `ChipImage` with what a field needs besides: `wcs`, `exptime`, perhaps `stars`."""
+        return cls(**{one.name: getattr(chip, one.name) for one in fields(ChipImage)}, **more)

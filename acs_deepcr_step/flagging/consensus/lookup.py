@@ -14,6 +14,7 @@ from ...arrays.interpolation import cubic, filled, squares
 from ...arrays.probabilities import SCALE
 from .chip_map import ChipMap
 from .field_chip import FieldChip
+from .stars import Followed
 
 __all__ = ["Shown", "look_up"]
 
@@ -101,10 +102,11 @@ def look_up(found, chip, other, pointing, shown):
         What these stars should have here, electrons.
     """
     shift, scale = pointing.shift, np.float32(chip.exptime / other.exptime)
-    here, there = (
-        ChipMap(one.wcs, one.net.shape, two.wcs, two.net.shape) for one, two in ((chip, other), (other, chip))
-    )
-    stars = other.stars.through(lambda y, x: there(y - shift[0], x - shift[1]))
+    here = ChipMap(chip.wcs, found.shape, other.wcs, other.net.shape)
+    stars = Followed(other.stars, other.stars)
+    if other.stars.y.size:
+        there = ChipMap(other.wcs, other.net.shape, chip.wcs, found.shape)
+        stars = other.stars.through(lambda y, x: there(y - shift[0], x - shift[1]))
     if here.overlaps:
         seen = _SeenWithin(other, pointing.reach) if pointing.reach else _Seen.of(other, found, stars)
         for first in range(0, found.index.size, _AT_A_TIME):

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...arrays.morphology import label_groups
 from . import brightness, likelihood, pooling, shape
+from .candidates import SUSPECTED
 
 __all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wells"]
 
@@ -16,7 +17,6 @@ __all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wel
 COST_OF_MISSING = 12.0
 _STANDS_OUT = 1.0  # sigma
 _SURE_OF = 2.0  # sigma, of what the others show of a source
-_SUSPECTED = 0.02  # probability
 _DOUBT = 4.0  # below the log odds that are flagged, from which the neighbour of a flag may be one
 # Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: with less than that no
 # star filled it, wherever its centre lies between pixels.
@@ -94,7 +94,7 @@ def compare(found, others, calibration, threshold=0.5):
     # The rest is none, without a look at it: the network does not suspect it, and it does not stand out.
     with np.errstate(invalid="ignore"):
         sigma = np.sqrt(found.rms**2 + np.maximum(expected.value, 0) + expected.variance)
-        asked = (found.flux > expected.value + _STANDS_OUT * sigma) | (found.p > min(_SUSPECTED, threshold))
+        asked = (found.flux > expected.value + _STANDS_OUT * sigma) | (found.p > min(SUSPECTED, threshold))
     asked = np.flatnonzero(expected.known & asked)
     log_odds = np.full(found.index.size, -np.inf, np.float32)
     own = calibration.log_odds(found.part(asked))

@@ -10,10 +10,9 @@ from astropy.wcs import WCS
 from tqdm import tqdm
 
 from ... import __version__, simulate
-from ...arrays import dq
-from ...arrays.background_map import measure_map
 from ...arrays.probabilities import to_scaled
 from ...files.atomic import atomic
+from ...flagging.chip import ChipImage
 from ...flagging.consensus import pointing, verdict
 from ...flagging.consensus.candidates import Candidates, candidates
 from ...flagging.consensus.comparison import compared
@@ -28,7 +27,6 @@ from .fields import TRAINING
 __all__ = ["Judged", "calibration", "judged", "write"]
 
 _KNOWN_ERROR = 0.1  # pixels, of the WCS of one exposure against another's of the same visit
-_FULL_ROWS = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,17 +132,8 @@ def _exposure(path, detector):
         image, bits = hdus["SCI", 1].data.astype(np.float32), hdus["DQ", 1].data
         wcs, exptime = WCS(hdus["SCI", 1].header, hdus), hdus[0].header["EXPTIME"]
     [truth] = simulate.read_truth(path)
-    background = measure_map(image, dq.is_sky(bits))
-    chip = FieldChip(
-        net=background.subtracted_from(image),
-        scaled_probability=to_scaled(detector.probability(image)),
-        saturated=dq.is_saturated(image, ACS_WFC.full_well, bits),
-        background=background,
-        full_rows=_FULL_ROWS,
-        wcs=wcs,
-        exptime=exptime,
-        bad=((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image),
-    )
+    seen = ChipImage.of(image, bits, to_scaled(detector.probability(image)), ACS_WFC)
+    chip = FieldChip.from_chip(seen, wcs=wcs, exptime=exptime)
     return replace(chip, stars=find_stars(chip)), truth.cr
 
 
