@@ -198,6 +198,23 @@ def test_cosmic_ray_that_hits_most_of_a_star_is_not_taken_for_its_brightening():
     assert all(result[place] & reasons.FLAGGED for place in event)
 
 
+def test_cosmic_ray_upon_half_of_the_light_of_a_star_is_not_taken_for_its_brightening():
+    sources = [(80.0, 60.0, 6000), *stars()]
+    half = {
+        (80 + i, 60 + j): (2000 * np.exp(-(i**2 + j**2) / 2.42), 0.02) for i in (-1, 0, 1) for j in (0, 1)
+    }
+    result = decided(hit(member(1, sources), half), member(2, sources, dx=1.3, dy=0.4))
+    assert all(result[place] & reasons.FLAGGED for place in half)
+
+
+def test_blob_of_a_cosmic_ray_upon_smooth_light_is_no_source():
+    # The light on all sides of it is the galaxy's.
+    galaxy = [(84.0, 60.0, 35)]
+    blob = {(80, 60): (190, 0.2), (80, 61): (140, 0.2), (81, 60): (130, 0.2), (81, 61): (110, 0.2)}
+    result = decided(hit(member(1, galaxy, width=14), blob), member(2, galaxy, dx=1.5, width=14))
+    assert all(result[place] & reasons.FLAGGED for place in blob)
+
+
 def test_stars_that_nearly_touch_are_left_alone():
     sources = [(80.3, 60.2, 20_000), (82.0, 61.9, 18_000), *stars()]
     one, other = member(1, sources), member(2, sources, dx=1.5, dy=0.5)

@@ -10,11 +10,12 @@ from .pooling import SOURCE_SIGMA
 __all__ = ["as_bright_as_here"]
 
 _UNSUSPECTED = 0.1  # probability
+_DIMMEST = 0.25  # of the light around: what is brighter in three quarters of it varies
 _FEWEST = 3  # of the 5x5 pixels around
 
 
 def as_bright_as_here(found, expected, asked):
-    """Return what is expected if sources are as bright as most of their pixels are here.
+    """Return what is expected if sources are as bright as three quarters of their light are here.
 
     Parameters
     ----------
@@ -27,7 +28,8 @@ def as_bright_as_here(found, expected, asked):
     -------
     pooling.Expected
         Where a pixel stands above what the others show of a source, their value is multiplied by the
-        weighted median of what is here over what they show in the 5x5 pixels around, if that is more than 1.
+        lower quartile, by light, of what is here over what they show in the 5x5 pixels around, if that is
+        more than 1: a cosmic ray brightens some of them, a star that varies all.
     """
     with np.errstate(invalid="ignore"):
         on_source = expected.known & (expected.high > SOURCE_SIGMA * found.rms)
@@ -38,18 +40,18 @@ def as_bright_as_here(found, expected, asked):
     usual = np.where(there & on_source[at] & (found.p[at] < _UNSUSPECTED), expected.value[at], 0)
     usual = np.maximum(usual, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = _middle(found.flux[at] / expected.value[at], usual)
+        ratio = _quartile(found.flux[at] / expected.value[at], usual)
     enough = (usual > 0).sum(axis=0) > _FEWEST
     factor = np.ones(found.index.size, np.float32)
     factor[chosen] = np.where(enough & (ratio > 1), ratio, 1)
     return replace(expected, value=expected.value * factor, variance=expected.variance * factor**2)
 
 
-def _middle(values, weight):
-    """Medians along the first axis, weighted."""
+def _quartile(values, weight):
+    """Lower quartiles along the first axis, weighted."""
     values = np.where(weight > 0, values, np.inf)
     order = np.argsort(values, axis=0)
     values, weight = (np.take_along_axis(each, order, axis=0) for each in (values, weight))
     share = np.cumsum(weight, axis=0)
-    middle = np.argmax(share >= 0.5 * share[-1], axis=0)[None]
-    return np.take_along_axis(values, middle, axis=0)[0]
+    lower = np.argmax(share >= _DIMMEST * share[-1], axis=0)[None]
+    return np.take_along_axis(values, lower, axis=0)[0]

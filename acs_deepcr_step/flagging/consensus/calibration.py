@@ -13,9 +13,13 @@ from scipy.ndimage import map_coordinates
 from ...errors import ModelError
 
 __all__ = [
-    "BESIDE", "FLUX", "PROBABILITY", "RING", "TABLES", "Calibration", "between",
+    "BESIDE", "COSMIC_RAY", "FLUX", "PROBABILITY", "RING", "SKY", "TABLES", "Calibration", "between",
     "network_places", "share_places",
 ]  # fmt: skip
+
+# What the others may show, by the names of `likelihood.densities`, without a cosmic ray and with one.
+SKY = ("nothing", "same", "changed", "less")
+COSMIC_RAY = ("nothing", "less", "changed")
 
 # Nodes of the tables: log odds of the probability; flux in units of the rms; mean probabilities of
 # the pixels around.
@@ -34,8 +38,8 @@ class Calibration:
     network : ndarray, (P, F, B, R)
         Log odds of a cosmic ray at the nodes of probability, flux, and mean probability of the pixels that
         touch it and of those around these.
-    sky, cosmic_ray : ndarray, (F, P, 3)
-        Shares at the nodes of flux and probability: nothing, the same (or less), something that changed.
+    sky, cosmic_ray : ndarray, (F, P, 4) and (F, P, 3)
+        Shares at the nodes of flux and probability, in the order of `SKY` and `COSMIC_RAY`.
     provenance : dict
         What it was counted from.
     """
@@ -50,10 +54,10 @@ class Calibration:
         return between(self.network, network_places(found))
 
     def shares(self, found):
-        """Return the shares of sky and cosmic rays at candidates, two (3, K) float32."""
+        """Return the shares of sky and cosmic rays at candidates, (4, K) and (3, K) float32."""
         at = share_places(found)
         return tuple(
-            np.stack([between(table[..., i], at) for i in range(3)])
+            np.stack([between(one, at) for one in np.moveaxis(table, -1, 0)])
             for table in (self.sky, self.cosmic_ray)
         )
 
@@ -87,8 +91,8 @@ class Calibration:
 
 TABLES = {
     "network": (PROBABILITY.size, FLUX.size, BESIDE.size, RING.size),
-    "sky": (FLUX.size, PROBABILITY.size, 3),
-    "cosmic_ray": (FLUX.size, PROBABILITY.size, 3),
+    "sky": (FLUX.size, PROBABILITY.size, len(SKY)),
+    "cosmic_ray": (FLUX.size, PROBABILITY.size, len(COSMIC_RAY)),
 }
 
 

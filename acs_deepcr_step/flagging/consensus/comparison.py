@@ -15,6 +15,7 @@ _ASKED = 20_000  # candidates that tell whether an exposure says anything
 _MOVES = 0.1  # of the log odds: less is nothing
 _SHARE = 0.01  # of the candidates
 _ELSEWHERE = 0.25  # of the stars: if more are missing, the exposure shows another place, or lost its guiding
+_AS_LONG = 0.9
 _UNLIKE = 0.5  # pixels of misalignment that leave little to compare
 
 
@@ -30,12 +31,15 @@ class Compared:
     pointing : pointing.Pointing
     overlaps : bool
         Whether any of its chips sees part of this one.
+    as_long : bool
+        Whether it was exposed about as long, or longer.
     """
 
     shown: Shown = field(repr=False)
     agreement: Agreement
     pointing: Pointing
     overlaps: bool
+    as_long: bool
 
     @property
     def covers(self):
@@ -93,11 +97,12 @@ def compared(found, chip, others, pointing):
     -------
     Compared
     """
-    shown, counts, overlaps = lookup.Shown.nothing(found.index.size), agreement.StarCounts(), False
+    shown, counts = lookup.Shown.nothing(found.index.size), agreement.StarCounts()
+    overlaps = as_long = False
     for other in others:
-        overlaps = True
+        overlaps, as_long = True, other.exptime > _AS_LONG * chip.exptime
         places = lookup.look_up(found, chip, other, pointing, shown)
         counts += agreement.stars_shown(chip, *places)
         del other  # before the next one is read
     agrees = agreement.agreement(found, shown, pointing, counts)
-    return Compared(agreement.allowing_for(shown, agrees), agrees, pointing, overlaps)
+    return Compared(agreement.allowing_for(shown, agrees), agrees, pointing, overlaps, as_long)

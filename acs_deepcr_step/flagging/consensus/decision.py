@@ -9,6 +9,7 @@ from ...arrays.morphology import dilate
 from ...arrays.probabilities import above_threshold
 from .. import guard, saturation, single
 from . import verdict as verdicts
+from . import wells
 
 __all__ = ["decide", "reasons_of"]
 
@@ -35,16 +36,16 @@ def decide(chip, found, others, calibration, decision):
     ndarray, (R, C), uint16
         Reasons of the pixels; without another exposure as of `single.decide`.
     """
-    wells = single.flagged_anyway(chip, _wells(chip, found, others, decision.threshold), decision)
+    filled = single.flagged_anyway(chip, _filled(chip, found, others, decision.threshold), decision)
     if not others:
-        return single.reasons_of(chip.scaled_probability, wells, decision)
+        return single.reasons_of(chip.scaled_probability, filled, decision)
     verdict = verdicts.compare(found, others, calibration, decision.threshold)
-    return reasons_of(chip.scaled_probability, wells, found, verdict, decision)
+    return reasons_of(chip.scaled_probability, filled, found, verdict, decision)
 
 
-def _wells(chip, found, others, threshold):
+def _filled(chip, found, others, threshold):
     """Return the saturated pixels by what filled them: where the others tell, they overrule this exposure."""
-    seen = verdicts.wells(found, chip.saturated, others)
+    seen = wells.wells(found, chip.saturated, others)
     # What a cosmic ray filled is decided on pixel by pixel; upon a star some hold the star's light alone.
     itself = saturation.divided(replace(chip, saturated=chip.saturated & ~seen.no_star), threshold)
     return saturation.SaturatedPixels(
@@ -52,14 +53,14 @@ def _wells(chip, found, others, threshold):
     )
 
 
-def reasons_of(scaled_probability, wells, found, verdict, decision):
+def reasons_of(scaled_probability, filled, found, verdict, decision):
     """Return the reasons of a chip's pixels.
 
     Parameters
     ----------
     scaled_probability : ndarray, (R, C), int16
         10,000 times the probability.
-    wells : saturation.SaturatedPixels
+    filled : saturation.SaturatedPixels
         Divided in the eyes of this exposure.
     found : candidates.Candidates
     verdict : verdict.Verdict
@@ -71,18 +72,18 @@ def reasons_of(scaled_probability, wells, found, verdict, decision):
     ndarray, (R, C), uint16
         As of `single.decide`, and VETOED and ADDED.
     """
-    flagged = single.flagged(scaled_probability, wells, decision)
-    near = guard.near(wells.star).ravel()[found.index]
+    flagged = single.flagged(scaled_probability, filled, decision)
+    near = guard.near(filled.star).ravel()[found.index]
     # Where the others know, they decide; beside a saturated star, whose charge does not bleed
     # equally far each time, they may only spare, unless the network and all of them agree, or the
     # excess is large and not where charge may have bled.
-    here = wells.star.ravel()[found.index]
+    here = filled.star.ravel()[found.index]
     # Beside a trail of the others, whose end moves, the network's certainty counts for more.
     free = verdict.known & ~(verdict.full & (found.p >= guard.PROBABILITY) & ~here)
     enough = np.where(free & ~verdict.full, _GROW_SIGMA, np.inf)
     if decision.protect_saturated:
         star = near & (~verdict.alone | (found.p < _SUSPECTED) | here)
-        touching = dilate(wells.star, 1).ravel()[found.index]
+        touching = dilate(filled.star, 1).ravel()[found.index]
         star &= touching | ~verdict.flagged | (verdict.excess < _BESIDE_SIGMA)
         spared = found.index[free & star & ~verdict.flagged]
         flagged.ravel()[spared] = False
@@ -90,11 +91,11 @@ def reasons_of(scaled_probability, wells, found, verdict, decision):
         free &= ~star
     flagged.ravel()[found.index[free]] = verdict.flagged[free]
     if decision.protect_saturated:
-        flagged = saturation.without_bleed_edges(flagged, wells.star)
+        flagged = saturation.without_bleed_edges(flagged, filled.star)
     _grow_by_excess(flagged, found, verdict.excess > enough)
     known = np.zeros(scaled_probability.shape, bool)
     known.ravel()[found.index[verdict.known]] = True
-    return _reasons(scaled_probability, wells.star, flagged, known, decision)
+    return _reasons(scaled_probability, filled.star, flagged, known, decision)
 
 
 def _reasons(scaled_probability, star, flagged, known, decision):

@@ -2,18 +2,20 @@
 
 The network judged the electrons f of a pixel by its own exposure. New is what the others lead to expect, V
 with its variance. Without a cosmic ray the sky gives f, V is f within both errors; or f is a fluctuation of
-blank sky, V near 0; or something changed. With one the sky gives less: nothing, or a source below f; or
-something changed. How often each is the case is counted (`calibration`).
+blank sky, V near 0; or something changed; or V is less for a reason that is not modelled. With one the sky
+gives less: nothing, or a source below f; or something changed. How often each is the case is counted
+(`calibration`).
 """
 
 import numpy as np
 from scipy.special import ndtr
 
-__all__ = ["ALWAYS", "FLAT", "densities", "log_ratio"]
+from .calibration import COSMIC_RAY, SKY
+
+__all__ = ["FLAT", "densities", "log_ratio"]
 
 FLAT = 0.005  # error of flat fields, of the value
 _LOWEST = 2.0  # sigma below nothing
-ALWAYS = 0.003  # of the places without a cosmic ray show less than f for no reason that is modelled
 
 
 def densities(found, expected):
@@ -67,11 +69,8 @@ def log_ratio(found, expected, calibration):
     """
     each = densities(found, expected)
     sky, cosmic_ray = calibration.shares(found)
-    without = sky[0] * each["nothing"] + sky[1] * each["same"] + sky[2] * each["changed"]
-    without += ALWAYS * each["less"]
-    with_one = (
-        cosmic_ray[0] * each["nothing"] + cosmic_ray[1] * each["less"] + cosmic_ray[2] * each["changed"]
-    )
+    without = sum(share * each[name] for share, name in zip(sky, SKY, strict=True))
+    with_one = sum(share * each[name] for share, name in zip(cosmic_ray, COSMIC_RAY, strict=True))
     # A place that is not the right one says the same whatever is here.
     anything = expected.astray * each["changed"]
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -14,15 +14,18 @@ from ...arrays.interpolation import cubic, filled, squares
 from ...arrays.probabilities import SCALE
 from .chip_map import ChipMap
 from .field_chip import FieldChip
+from .starfit import PEAK_SIGMA
 from .stars import Followed
 
 __all__ = ["Shown", "look_up"]
 
 _AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
-SUSPECT = 0.2  # the probability above which what another exposure shows may be its own cosmic ray
+SUSPECT = 0.5  # probability above which what another exposure shows is taken for its own cosmic ray
 _CURVED_SIGMA = 8.0  # a source so bright is interpolated by cubic convolution,
 _CURVED_LEFT = 1.0  # if so many sigma are left of it without the modelled stars (the range of 2x2 pixels)
 _SHAPE = 0.05  # error of interpolation, of the range of what is left without the modelled stars
+# Of the peak of a source too faint to be modelled, between pixels a straight line loses so much.
+_FAINT_SIGMA, _FAINT_LOSS = 3.0, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,13 +199,15 @@ class _Seen:
         """Return value, variance for pixels of variance 1, and error of the interpolation."""
         value, noise = (weights * smooth).sum(axis=0), (weights**2).sum(axis=0)
         left = np.ptp(smooth, axis=0)
-        error = _SHAPE * left
+        peak = smooth.max(axis=0)
+        faint = (peak > _FAINT_SIGMA * rms) & (peak < PEAK_SIGMA * rms)
+        error = np.maximum(_SHAPE * left, np.where(faint, np.float32(_FAINT_LOSS) * peak, 0))
         # On a source a straight line between pixels is too coarse; on the background it is less noisy.
         curves = np.flatnonzero((high > _CURVED_SIGMA * rms) & (left > _CURVED_LEFT * np.sqrt(rms**2 + high)))
         if curves.size:
             curved, noise[curves], good = cubic(self.rest, places.corner[curves], places.offset[:, curves])
             error[curves[~good]] = 0.5 * left[curves[~good]]
             curves, curved = curves[good], curved[good]
-            error[curves] = np.maximum(np.abs(curved - value[curves]), error[curves])
+            error[curves] = np.maximum(np.abs(curved - value[curves]), _SHAPE * left[curves])
             value[curves] = curved
         return value, noise, error

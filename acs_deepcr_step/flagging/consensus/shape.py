@@ -8,7 +8,8 @@ from .candidates import at_index
 __all__ = ["of_a_source"]
 
 _STANDS = 3.0  # sigma
-_EVERY_SIDE, _THREE_SIDES = 0.05, 0.15  # of the excess of a peak, beside it
+_EVERY_SIDE, _THREE_SIDES = 0.15, 0.25  # of the excess of a peak, beside it
+_WITHIN = 0.5  # sigma
 _MANY = 6  # pixels; fewer upon another source are hard to tell from a cosmic ray
 _SURE = 0.5  # probability
 
@@ -35,27 +36,29 @@ def of_a_source(found, excess, sigma, flagged, on_source):
         no source of the others.
     """
     with np.errstate(invalid="ignore"):
-        standing = (excess > _STANDS * sigma) | flagged
+        standing = excess > _STANDS * sigma
     mask = np.zeros(found.shape, bool)
-    mask.ravel()[found.index[standing]] = True
+    mask.ravel()[found.index[standing | flagged]] = True
     labels, count = label_groups(mask)
     label = labels.ravel()[found.index]
     sure = np.zeros(count + 1, bool)
     sure[label[flagged & (found.p > _SURE)]] = True
-    order = np.argsort(np.nan_to_num(excess, nan=-np.inf))
+    # In the core of a saturated star the excess may be large, and not known.
+    order = np.lexsort((np.nan_to_num(excess, nan=-np.inf), standing))
     peaks = np.zeros(count + 1, int)
     peaks[label[order]] = order
     many = np.bincount(label, minlength=count + 1) > _MANY
-    spared = ~sure & (many | ~on_source[peaks]) & _has_light_beside(found, excess, on_source, peaks)
+    spared = ~sure & (many | ~on_source[peaks]) & _has_light_beside(found, excess, sigma, peaks)
     spared[0] = False
     return spared[label] & flagged
 
 
-def _has_light_beside(found, excess, on_source, peaks):
+def _has_light_beside(found, excess, sigma, peaks):
+    """Return whether the excess of each peak goes on to all sides, as that of a source does."""
     columns = found.shape[1]
     at, there = at_index(found, found.index[peaks] + np.array([[-columns], [-1], [1], [columns]]))
-    # On blank sky all light is in excess.
-    beside = np.where(on_source[peaks], np.where(there, excess[at], -np.inf), found.part(peaks).beside)
-    beside = np.sort(np.nan_to_num(beside, nan=-np.inf), axis=0)
-    peak = np.where(on_source[peaks], excess[peaks], found.flux[peaks])
-    return (beside[0] > _EVERY_SIDE * peak) & (beside[1] > _THREE_SIDES * peak)
+    # What is no candidate is looked up nowhere: the others show there about what they show at the peak.
+    expected = found.flux[peaks] - excess[peaks]
+    beside = np.where(there & np.isfinite(excess[at]), excess[at], found.part(peaks).beside - expected)
+    beside = np.sort(np.nan_to_num(beside + _WITHIN * sigma[peaks], nan=-np.inf), axis=0)
+    return (beside[0] > _EVERY_SIDE * excess[peaks]) & (beside[1] > _THREE_SIDES * excess[peaks])

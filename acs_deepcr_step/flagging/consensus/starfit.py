@@ -17,11 +17,11 @@ from ...arrays.point_sources import has_light_beside, is_local_maximum
 from ...arrays.probabilities import SCALE
 from .stars import REACH, STEP, Stars, gaussian, light, slopes, windows
 
-__all__ = ["find_stars"]
+__all__ = ["PEAK_SIGMA", "find_stars"]
 
 _REACHES = np.array([5, 7, REACH])  # pixels
 _BRIGHT = (250.0, 1000.0)  # sigma of the sky from which the wings of stars stand out farther
-_PEAK_SIGMA = 25.0  # below, ten per cent of a star are less than its noise
+PEAK_SIGMA = 25.0  # below, ten per cent of a star are less than its noise
 _PROBABILITY = 0.5  # beyond it is a cosmic ray; the network doubts the peaks of bright stars, too
 _WIDTHS = np.array([0.55, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0])  # pixels
 _FEWEST, _MOST = 5, 150  # stars that the profile is measured from
@@ -122,7 +122,7 @@ class _Wells:
         values = np.where(usable, rest.ravel()[at] / shape, np.inf)
         values = np.sort(values.reshape(self.y.size, -1), axis=1)
         peak = np.take_along_axis(values, usable.sum(axis=(1, 2))[:, None] // 2, axis=1)[:, 0]
-        some = np.isfinite(peak) & (peak > _PEAK_SIGMA * noise)
+        some = np.isfinite(peak) & (peak > PEAK_SIGMA * noise)
         first = Stars(self.y[some], self.x[some], peak[some], np.full(np.count_nonzero(some), REACH), profile)
         first.add_to(rest, -1)
         fitted = Stars(*_fitted(first, rest, self.good, noise, _WINGS), first.reach, profile)
@@ -132,7 +132,7 @@ class _Wells:
 
 def _peaks(image, noise, good, saturated):
     """Rows and columns of the peaks of stars."""
-    high = image > _PEAK_SIGMA * noise
+    high = image > PEAK_SIGMA * noise
     high[:2] = high[-2:] = False
     high[:, :2] = high[:, -2:] = False
     index = np.flatnonzero(high & good)

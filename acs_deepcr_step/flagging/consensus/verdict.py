@@ -5,11 +5,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ...arrays.morphology import label_groups
 from . import brightness, likelihood, pooling, shape
 from .candidates import SUSPECTED
 
-__all__ = ["COST_OF_MISSING", "Verdict", "Wells", "compare", "expected_of", "wells"]
+__all__ = ["COST_OF_MISSING", "Verdict", "compare", "expected_of"]
 
 # What the others leave in doubt is flagged from odds of one to twelve on: a cosmic ray that is missed
 # stays in the product, and for a pixel too many there are other exposures. `threshold` moves that: a
@@ -18,9 +17,6 @@ COST_OF_MISSING = 12.0
 _STANDS_OUT = 1.0  # sigma
 _SURE_OF = 2.0  # sigma, of what the others show of a source
 _DOUBT = 4.0  # below the log odds that are flagged, from which the neighbour of a flag may be one
-# Of the charge of a saturated pixel, what another exposure shows in its 2x2 pixels: with less than that no
-# star filled it, wherever its centre lies between pixels.
-_FILLS = 0.5
 _AT_A_TIME = 200_000  # candidates: what is computed of them takes memory
 
 
@@ -127,51 +123,3 @@ def _cut(threshold):
     if not 0 < threshold < 1:
         return math.copysign(math.inf, threshold - 0.5)
     return math.log(threshold / (1 - threshold) / COST_OF_MISSING)
-
-
-@dataclass(frozen=True, eq=False)
-class Wells:
-    """Saturated pixels of a chip by what the others show; (R, C) bool each, none where they say nothing.
-
-    Attributes
-    ----------
-    star : ndarray
-        A star that may have filled them.
-    no_star : ndarray
-        None that can have: a cosmic ray did.
-    """
-
-    star: np.ndarray
-    no_star: np.ndarray
-
-
-def wells(found, saturated, others):
-    """Divide the groups of saturated pixels by what the others show there.
-
-    Parameters
-    ----------
-    found : candidates.Candidates
-        With all saturated pixels among them.
-    saturated : ndarray, (R, C), bool
-    others : list of comparison.Compared
-
-    Returns
-    -------
-    Wells
-    """
-    labels, count = label_groups(saturated)
-    label = labels.ravel()[found.index]
-    known, bright = (np.zeros(count + 1, bool) for _ in range(2))
-    for one in (other.shown for other in others):
-        seen = one.known & (label > 0)
-        known[label[seen]] = True
-        with np.errstate(invalid="ignore"):
-            bright[label[seen & (one.near | (one.high > _FILLS * found.flux))]] = True
-    known[0] = False
-
-    def mask(of_group):
-        out = np.zeros(saturated.shape, bool)
-        out.ravel()[found.index] = of_group[label]
-        return out
-
-    return Wells(mask(known & bright), mask(known & ~bright))

@@ -11,7 +11,16 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ...flagging.consensus import brightness, likelihood
-from ...flagging.consensus.calibration import TABLES, Calibration, network_places, share_places
+from ...flagging.consensus.calibration import (
+    COSMIC_RAY,
+    FLUX,
+    PROBABILITY,
+    SKY,
+    TABLES,
+    Calibration,
+    network_places,
+    share_places,
+)
 
 __all__ = ["REFERENCE", "Evidence", "counted", "evidence"]
 
@@ -90,19 +99,17 @@ def counted(chips, provenance=None):
     hits, others = (sum(each) for each in zip(*(chip.network for chip in chips), strict=True))
     hit = np.concatenate([chip.cosmic_ray for chip in chips])
     at = [np.concatenate(each) for each in zip(*(chip.at for chip in chips), strict=True)]
-    nothing, same, less, changed = (
-        np.concatenate([chip.densities[name] for chip in chips])
-        for name in ("nothing", "same", "less", "changed")
-    )
+    densities = {
+        name: np.concatenate([chip.densities[name] for chip in chips]) for name in chips[0].densities
+    }
 
-    def shares(which, densities, else_):
-        chosen = [each[which] for each in densities]
-        return _shares(chosen, [each[which] for each in at], else_[which])
+    def shares(which, names):
+        return _shares([densities[name][which] for name in names], [each[which] for each in at])
 
     return Calibration(
         _log_odds(hits, others).astype(np.float32),
-        shares(~hit, (nothing, same, changed), likelihood.ALWAYS * less),
-        shares(hit, (nothing, less, changed), np.zeros_like(less)),
+        shares(~hit, SKY),
+        shares(hit, COSMIC_RAY),
         {**(provenance or {}), "candidates": hit.size, "cosmic_rays": int(hit.sum())},
     )
 
@@ -136,19 +143,19 @@ def _log_odds(hits, others):
     return np.log(share / (1 - share))
 
 
-def _shares(densities, at, else_):
-    """Return the shares of what may be there by which the densities of values come about, (F, P, 3) float32.
+def _shares(densities, at):
+    """Return the shares by which the densities of values come about, (F, P, D) float32.
 
     Found by expectation and maximisation; where few candidates are, the shares are those of all of the same
     flux.
     """
-    shape = TABLES["sky"]
+    shape = (FLUX.size, PROBABILITY.size, len(densities))
     weights = _weights(at, shape[:2])
     likely = np.nan_to_num(np.stack(densities, axis=1)) + np.float32(_LEAST)
     shares = np.full(shape, 1 / shape[-1])
     for _ in range(_ROUNDS):
         each = likely * (weights @ shares.reshape(-1, shape[-1]).astype(np.float32))
-        each /= (each.sum(axis=1) + else_)[:, None]
+        each /= each.sum(axis=1, keepdims=True)
         counts = (weights.T @ each.astype(float)).reshape(shape)
         overall = counts.sum((0, 1)) / counts.sum()
         of_flux = counts.sum(axis=1, keepdims=True) + _PRIOR_OF_SHARES * overall
