@@ -37,16 +37,18 @@ def of_a_source(found, excess, sigma, flagged, on_source):
     """
     with np.errstate(invalid="ignore"):
         standing = excess > _STANDS * sigma
+    grouped = standing | flagged
     mask = np.zeros(found.shape, bool)
-    mask.ravel()[found.index[standing | flagged]] = True
+    mask.ravel()[found.index[grouped]] = True
     labels, count = label_groups(mask)
     label = labels.ravel()[found.index]
     sure = np.zeros(count + 1, bool)
     sure[label[flagged & (found.p > _SURE)]] = True
     # In the core of a saturated star the excess may be large, and not known.
-    order = np.lexsort((np.nan_to_num(excess, nan=-np.inf), standing))
+    members = np.flatnonzero(grouped)
+    order = np.lexsort((np.nan_to_num(excess[members], nan=-np.inf), standing[members]))
     peaks = np.zeros(count + 1, int)
-    peaks[label[order]] = order
+    peaks[label[members[order]]] = members[order]
     many = np.bincount(label, minlength=count + 1) > _MANY
     spared = ~sure & (many | ~on_source[peaks]) & _has_light_beside(found, excess, sigma, peaks)
     spared[0] = False
