@@ -207,6 +207,14 @@ def test_cosmic_ray_upon_half_of_the_light_of_a_star_is_not_taken_for_its_bright
     assert all(result[place] & reasons.FLAGGED for place in half)
 
 
+def test_peak_of_a_star_that_stands_out_by_itself_is_left_alone():
+    sources = [(80.0, 60.0, 6000), *stars()]
+    other = member(2, sources, dx=1.3, dy=0.4)
+    for charge, flagged in ((600, False), (3000, True)):
+        target = hit(member(1, sources), {(80, 60): (charge, 0.02)})
+        assert bool(decided(target, other)[80, 60] & reasons.FLAGGED) == flagged
+
+
 def test_blob_of_a_cosmic_ray_upon_smooth_light_is_no_source():
     # The light on all sides of it is the galaxy's.
     galaxy = [(84.0, 60.0, 35)]
