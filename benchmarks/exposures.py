@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import cycle
 from pathlib import Path
 
 from acs_deepcr_step import simulate
+from acs_deepcr_step.simulate.options import DITHERS
 
 
 class Data:
@@ -30,8 +32,9 @@ class Data:
         self._directory = tempfile.TemporaryDirectory(prefix="acs_deepcr_benchmark_")
         self.root = Path(self._directory.name)
         self.paths = simulate.association(
-            self.root / "originals", n=self._n, shape=self.shape, field=self._field
-        )
+            self.root / "originals", n=self._n, shape=self.shape, field=self._field,
+            dithers=_dithers(self._n),
+        )  # fmt: skip
         return self
 
     def __exit__(self, *exception):
@@ -82,3 +85,8 @@ def in_child(directory, *case):
         print(f"{' '.join(case)} failed:\n{done.stderr[-2000:]}", file=sys.stderr)
         return None
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _dithers(n):
+    """Return the pattern of the simulator; each time it is repeated it lies 2.3 pixels farther."""
+    return [(dy + 2.3 * (i // len(DITHERS)), dx) for i, (dy, dx) in zip(range(n), cycle(DITHERS))]
