@@ -145,9 +145,7 @@ class FieldMember:
         chip = ChipImage.of(
             image, bits, summary.whole_probability(), self.exposure.instrument, summary.background
         )
-        return FieldChip.from_chip(
-            chip, wcs=summary.wcs, exptime=summary.chip.exptime, stars=summary.stars
-        )
+        return FieldChip.from_chip(chip, wcs=summary.wcs, exptime=summary.chip.exptime, stars=summary.stars)
 
     def refreshed(self):
         """Return the member as its file is now: we, or another run, may have written flags into it.

@@ -20,7 +20,7 @@ from ..files import space
 from ..network import models
 from . import filling
 
-__all__ = ["RunLog", "begin"]
+__all__ = ["RunLog", "begin", "refused"]
 
 _LOGGER = logging.getLogger("acs_deepcr_step")
 _FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
@@ -130,7 +130,7 @@ class RunLog:
             _LOGGER.handle(record)
 
 
-def begin(log, what, parameters, tasks, notes):
+def begin(log, what, parameters, planned, notes):
     """Log versions, parameters, models and exposures, and warn of what can be known before.
 
     Parameters
@@ -138,10 +138,43 @@ def begin(log, what, parameters, tasks, notes):
     log : RunLog
     what : {'run', 'undo', 'apply'}
     parameters : parameters.Parameters
-    tasks : list of task.Task
+    planned : task.Plan
     notes : list of str
         Logged as they are.
     """
+    _log_call(log, what, parameters, [*notes, *planned.fields.notes])
+    log.info(f"{len(planned.labels)} exposures")
+    _name_refusals(log, planned)
+    for task in planned.tasks:
+        warning = space.hard_link_warning(task.target) if task.parameters.update_dq else None
+        if warning:
+            log.warning(warning)
+    if what == "run":
+        _begin_run(log, parameters, planned.tasks)
+    for field in planned.fields.fields:
+        log.info(f"decided on together: {field.label}")
+    for warning in planned.fields.warnings:
+        log.warning(warning)
+
+
+def refused(what, parameters, notes, error):
+    """Log a run that ends before anything is changed.
+
+    Parameters
+    ----------
+    what : {'run', 'undo', 'apply'}
+    parameters : parameters.Parameters
+    notes : list of str
+    error : StepError
+        Why.
+    """
+    # That the log cannot be written either would only hide the reason.
+    with contextlib.suppress(InputError), RunLog(parameters.runfile) as log, log.step("Initialization"):
+        _log_call(log, what, parameters, notes)
+        log.error(f"nothing was done: {error}")
+
+
+def _log_call(log, what, parameters, notes):
     # Read from the metadata: undo and apply load no PyTorch.
     torch, numpy = (importlib.metadata.version(name) for name in ("torch", "numpy"))
     log.info(f"acs_deepcr_step {__version__} {what}, PyTorch {torch}, NumPy {numpy}")
@@ -149,13 +182,21 @@ def begin(log, what, parameters, tasks, notes):
         log.info(f"parameter {line}")
     for note in notes:
         log.info(note)
-    log.info(f"{len(tasks)} exposures")
-    for task in tasks:
-        warning = space.hard_link_warning(task.target) if task.parameters.update_dq else None
-        if warning:
-            log.warning(warning)
-    if what == "run":
-        _begin_run(log, parameters, tasks)
+
+
+def _name_refusals(log, planned):
+    """Name all faulty files at once, in the log and to the user, before work begins."""
+    refusals = planned.in_order(planned.refusals)
+    for refusal in refusals:
+        log.error(f"{refusal.label}: {refusal.reason}")
+    if refusals:
+        # The log has them already, a line each.
+        warnings.warn(
+            f"{len(refusals)} of {len(planned.labels)} exposures cannot be processed and stay as they are; "
+            f"the others are worked on. {' '.join(refusal.reason for refusal in refusals)}",
+            StepWarning,
+            stacklevel=5,
+        )
 
 
 def _begin_run(log, parameters, tasks):

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..config.parameters import Parameters
+from ..errors import ExposureError
 from ..files import clean_file, mask_file
 from ..files.exposure import Exposure
 from .results import Row
 
-__all__ = ["Cancelled", "Field", "FieldPlan", "Outcome", "Stage", "Task"]
+__all__ = ["Cancelled", "Field", "FieldPlan", "Outcome", "Plan", "Refusal", "Stage", "Task"]
 
 
 class Cancelled(BaseException):
@@ -119,6 +120,62 @@ class FieldPlan:
     def labels(self):
         """The exposures in any field, as the user named them."""
         return {task.label for field in self.fields for task in field.tasks}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that the run leaves as it is, and why.
+
+    Attributes
+    ----------
+    label : str
+        The file as the user named it.
+    reason : str
+        A sentence.
+    task : Task, optional
+        Where its headers could be read.
+    """
+
+    label: str
+    reason: str
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Of all files, in the user's order.
+    tasks : tuple of Task
+        The sound exposures; at least one.
+    refusals : tuple of Refusal
+        The other files.
+    fields : FieldPlan
+    """
+
+    labels: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    refusals: tuple[Refusal, ...] = ()
+    fields: FieldPlan = FieldPlan()
+
+    def __post_init__(self):
+        # Also after some were refused later on: a run of nothing is none.
+        if not self.tasks:
+            raise ExposureError(" ".join(refusal.reason for refusal in self.in_order(self.refusals)))
+
+    def refusing(self, refusals):
+        """Return the plan less some of its tasks, which are refused."""
+        left_out = {refusal.label for refusal in refusals}
+        tasks = tuple(task for task in self.tasks if task.label not in left_out)
+        return replace(self, tasks=tasks, refusals=(*self.refusals, *refusals))
+
+    def in_order(self, things):
+        """Return what has a label in the user's order."""
+        place = {label: number for number, label in enumerate(self.labels)}
+        return sorted(things, key=lambda thing: place[thing.label])
 
 
 @dataclass(frozen=True)
