@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import InputError
 
-__all__ = ["Inputs", "expand", "tables"]
+__all__ = ["Inputs", "expand", "require_directory", "tables"]
 
 # HST suffixes are set off by an underscore; people write a dot.
 _DOTTED = re.compile(r"\.(fl[ct])\.fits")
@@ -55,7 +55,10 @@ def expand(given):
         such fault is named.
     """
     notes, faults, paths = [], [], {}
-    for name in _names(given, faults):
+    names = _names(given, faults)
+    if faults or not all(os.path.isabs(os.path.expanduser(name)) for name in names):
+        require_directory()
+    for name in names:
         for path in _files(name, notes, faults):
             paths.setdefault(os.path.realpath(path), path)
     if not paths and not faults:
@@ -63,6 +66,22 @@ def expand(given):
     if faults:
         raise InputError("; ".join(faults) + ".")
     return Inputs(list(paths.values()), notes)
+
+
+def require_directory():
+    """Refuse to look for relative names in a current directory that is not there any more.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(
+            f"The current directory was deleted or cannot be reached ({error.strerror}): "
+            "go to one that is there (cd), or give absolute names."
+        ) from error
 
 
 def tables(given):
@@ -172,15 +191,17 @@ def _members(table, faults):
     from astropy.io import fits
 
     from . import fitsbytes
+    from .inspection import quiet
 
     try:
         fitsbytes.check_counts(table)
-        rows = fits.getdata(table, 1)
-        members = [
-            (str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip().upper())
-            for row in rows
-            if "MEMPRSNT" not in rows.names or bool(row["MEMPRSNT"])
-        ]
+        with quiet():
+            rows = fits.getdata(table, 1)
+            members = [
+                (str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip().upper())
+                for row in rows
+                if "MEMPRSNT" not in rows.names or bool(row["MEMPRSNT"])
+            ]
     except Exception as error:  # whatever a malformed file makes the FITS reader raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         faults.append(f"{table} cannot be read as an association table ({reason}): name its exposures")

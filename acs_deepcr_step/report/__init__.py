@@ -8,6 +8,7 @@ JavaScript.
 import importlib.util
 from pathlib import Path
 
+from ..arrays.numerics import numpy_defaults
 from ..errors import InputError, OutputError, ParameterError
 
 __all__ = ["MARK", "NAME", "require", "write"]
@@ -74,6 +75,7 @@ def _is_report(path):
         ) from error
 
 
+@numpy_defaults()
 def write(inputs, path=NAME, *, table=None):
     """Write the report of exposures that the step has flagged.
 

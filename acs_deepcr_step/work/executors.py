@@ -52,6 +52,8 @@ def execute(work, tasks, workers=1, executor=None):
     result : task.Outcome or Exception
         As they come.
     """
+    if not tasks:
+        return
     if executor is not None:
         yield from _submitted(executor, work, _for_elsewhere(tasks, workers if workers > 1 else 0))
     elif workers > 1:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import background, dq, reasons
+from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files import exposure as exposures
 from ..files import fitsbytes, mask_file, provenance
@@ -54,6 +55,7 @@ class DecidedExposure:
     earlier: provenance.Earlier | None = field(repr=False)
 
 
+@numpy_defaults()
 def flag(task, stage=None):
     """Flag the cosmic rays of one exposure.
 
@@ -102,6 +104,7 @@ def _probabilities_are_there(network, exposure):
     )
 
 
+@numpy_defaults()
 def apply_mask(task, stage=None):
     """Set the flags that a mask file made elsewhere holds.
 

@@ -12,6 +12,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from ..arrays.background_map import BackgroundMap
+from ..arrays.numerics import numpy_defaults
 from ..arrays.probabilities import SCALE
 from ..errors import ExposureError
 from ..files import mask_file
@@ -168,6 +169,7 @@ class FieldMember:
         return replace(self, exposure=exposure, chips=chips)
 
 
+@numpy_defaults()
 def measure_member(task, stage=None):
     """Look at an exposure once: background, stars and probabilities of its chips.
 

@@ -7,6 +7,7 @@ or machine; then each is measured once (`field_member`), and each is decided on,
 import hashlib
 from dataclasses import dataclass, field, replace
 
+from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError, StepError
 from ..files import mask_file
 from ..files.atomic import locked
@@ -81,6 +82,7 @@ def _field_id(members):
     return digest.hexdigest()[:16]
 
 
+@numpy_defaults()
 def flag_member(task, stage=None):
     """Flag the cosmic rays of one exposure of a field.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files.chip_wcs import read_wcs
 from ..flagging.consensus import chip_map
@@ -38,6 +39,7 @@ class _Footprint:
         return any(chip_map.overlap(one, another) for one in self.corners for another in other.corners)
 
 
+@numpy_defaults()
 def find_fields(tasks, tables=None):
     """Divide tasks into fields: exposures that overlap, of one passband.
 

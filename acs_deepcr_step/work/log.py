@@ -12,11 +12,11 @@ import logging
 import os
 import sys
 import time
-import warnings
 
 from .. import __version__, handoff
-from ..errors import InputError, StepWarning
+from ..errors import InputError, printable, warn
 from ..files import space
+from ..files.inputs import require_directory
 from ..network import models
 from . import filling
 
@@ -43,7 +43,7 @@ class _File(logging.FileHandler):
             self._reported = True
             error = sys.exc_info()[1]
             reason = getattr(error, "strerror", None) or error
-            warnings.warn(f"The log {self.baseFilename} is incomplete ({reason}).", StepWarning, stacklevel=6)
+            warn(f"The log {self.baseFilename} is incomplete ({reason}).", stacklevel=6)
 
 
 class RunLog:
@@ -66,6 +66,8 @@ class RunLog:
             try:
                 self._file = _File(os.path.expanduser(path), mode="a", encoding="utf-8")
             except OSError as error:
+                if not os.path.isabs(os.path.expanduser(path)):
+                    require_directory()
                 raise InputError(
                     f"The log file {path} cannot be written ({error.strerror}): "
                     "give another runfile, or an empty one for no log."
@@ -114,7 +116,7 @@ class RunLog:
     def warning(self, message):
         """Log a message and warn the user of it (`StepWarning`)."""
         self._log(logging.WARNING, message)
-        warnings.warn(message, StepWarning, stacklevel=4)
+        warn(message, stacklevel=4)
 
     def error(self, message):
         """Log what made an exposure fail."""
@@ -122,8 +124,7 @@ class RunLog:
 
     def _log(self, level, message):
         # One record a line, whatever a header value holds.
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-        record = _LOGGER.makeRecord(_LOGGER.name, level, __file__, 0, text, None, None)
+        record = _LOGGER.makeRecord(_LOGGER.name, level, __file__, 0, printable(message), None, None)
         if self._file is not None:
             self._file.emit(record)
         if level < logging.WARNING and _LOGGER.isEnabledFor(level):
@@ -191,10 +192,9 @@ def _name_refusals(log, planned):
         log.error(f"{refusal.label}: {refusal.reason}")
     if refusals:
         # The log has them already, a line each.
-        warnings.warn(
+        warn(
             f"{len(refusals)} of {len(planned.labels)} exposures cannot be processed and stay as they are; "
             f"the others are worked on. {' '.join(refusal.reason for refusal in refusals)}",
-            StepWarning,
             stacklevel=5,
         )
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import dq, reasons
+from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files import mask_file, provenance
 from ..files.atomic import locked
@@ -18,6 +19,7 @@ from .task import Outcome
 __all__ = ["take_flags_back"]
 
 
+@numpy_defaults()
 def take_flags_back(task, stage=None):
     """Take the flags of the step back, so that DQ is as before, bit for bit.
 

@@ -15,7 +15,7 @@ from ...errors import ExposureError, InputError
 from ...files import fitsbytes
 from ...files.atomic import atomic
 from ...files.exposure import read_sci, same_observation
-from ...files.inspection import inspect
+from ...files.inspection import inspect, quiet
 from ..samples import Origin, Sample, TruthDescription
 from .options import Setting
 
@@ -201,7 +201,7 @@ def read(path):
         fitsbytes.check_counts(path)
         if fitsbytes.ones_complement(path.read_bytes()) != 0xFFFFFFFF:
             raise ValueError("it is damaged or no truth file: its checksum is wrong")
-        with fits.open(path, memmap=False) as hdus:
+        with quiet(), fits.open(path, memmap=False) as hdus:
             if hdus[0].header.get("FILETYPE") != _KIND:
                 raise ValueError("it is no truth file")
             return _parsed(hdus)
