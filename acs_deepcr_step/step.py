@@ -19,7 +19,7 @@ def run(input=None, configobj=None, *, executor=None, **pars):
 
     Parameters
     ----------
-    input : str, path-like, list of these, or ConfigObj, optional
+    input : str, path-like, iterable of these, or ConfigObj, optional
         Wildcard, comma list, ``@file``, ``_asn.fits`` table or path; a ConfigObj
         here is TEAL calling. Default: the parameter ``input``.
     configobj : str, path-like or ConfigObj, optional
@@ -79,13 +79,12 @@ def run(input=None, configobj=None, *, executor=None, **pars):
     from .work import plan
     from .work.exposure_work import flag
 
-    named = parameters.input if input is None else input
-    given = inputs.expand(named)
+    given = inputs.expand(parameters.input if input is None else input)
 
     def planned():
         found = plan.plan_exposures(given.paths, parameters)
         plan.require_runnable(found.tasks, parameters, executor)
-        return plan.plan_fields(found, parameters, inputs.tables(named))
+        return plan.plan_fields(found, parameters, given.tables)
 
     return _carry_out("run", flag, planned, parameters, given.notes, executor)
 

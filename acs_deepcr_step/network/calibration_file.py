@@ -52,6 +52,8 @@ def read(path):
         If the file cannot be read, or holds no text.
     """
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise OSError(0, "it is no plain file")
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ModelError(

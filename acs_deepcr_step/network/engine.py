@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..errors import ParameterError
+from ..errors import ModelError, ParameterError
 from . import tiling
 from .unet import Architecture, FoldedUNet
 
@@ -123,9 +123,29 @@ class Engine:
         )
         self._network = FoldedUNet(architecture, model.state, self.backend.dtype, self.backend.device)
         self.margin = self._network.margin
+        self._name = info.name
+        self._require_numbers()
         # Read here: a thread that starts while another one computes would find 1.
         threads = (threads or torch.get_num_threads()) if self.backend.is_cpu else 1
         self._tiling = tiling.Tiling(self._side(tile), self.margin, architecture.stride, threads)
+
+    def _require_numbers(self):
+        """Refuse weights that give no numbers for the darkest and the brightest pixels there are."""
+        side = 2 * self.margin + 2 * self._network.architecture.stride
+        shape = (1, self._network.architecture.in_channels, side, side)
+        x = torch.zeros(shape, dtype=torch.float32, device=self.backend.device)
+        x[..., : side // 2] = _LARGEST / self._scale
+        with torch.inference_mode():
+            self._check(self._network(x))
+
+    def _check(self, result):
+        # Stored as a probability, NaN would say that no cosmic ray was there.
+        if not bool(torch.isfinite(result).all()):
+            raise ModelError(
+                f"The weights of model {self._name} give no numbers (NaN or infinity): they are damaged, or "
+                "their training failed; give others."
+            )
+        return result
 
     def _side(self, tile):
         stride = self._network.architecture.stride
@@ -244,4 +264,4 @@ class Engine:
             if self.backend.device.type == "cuda":
                 x = x.pin_memory()  # copied without a detour through pageable memory
             x = x.to(self.backend.device, non_blocking=True)
-            return self._network(x)[0, 0].cpu().numpy()
+            return self._check(self._network(x))[0, 0].cpu().numpy()

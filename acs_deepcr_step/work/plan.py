@@ -87,7 +87,7 @@ def plan_fields(planned, parameters, tables):
     planned : task.Plan
     parameters : Parameters
     tables : dict of pathlib.Path to pathlib.Path
-        From `inputs.tables`.
+        As of `inputs.Inputs`.
 
     Returns
     -------
