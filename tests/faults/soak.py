@@ -23,6 +23,7 @@ NOBODY = 65534
 
 def rows(scale):
     """Yield a tally per fault; `scale` 1 is the full number of trials."""
+    import closed_streams
     import crashes
     import endurance
     import fields
@@ -51,6 +52,7 @@ def rows(scale):
     yield lambda root: endurance.interrupts(root, many(20))
     yield lambda root: endurance.interrupts(root, many(8), workers=2)
     yield lambda root: endurance.interrupts(root, many(8), workers=2, group=True)
+    yield lambda root: closed_streams.closed_streams(root, many(45))
     yield lambda root: endurance.memory_is_flat(root, max(16, many(64)))[0]
 
 
