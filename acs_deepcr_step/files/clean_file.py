@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import ExposureError
 from . import fitsbytes
 from .exposure import read_bytes, same_observation
-from .inspection import quiet
+from .fits_reader import quiet
 from .splice import Edit, splice
 
 __all__ = ["FilledChip", "Filling", "is_current", "name_for", "require_own", "write"]

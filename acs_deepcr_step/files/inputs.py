@@ -209,7 +209,7 @@ def _members(table, faults):
     from astropy.io import fits
 
     from . import fitsbytes
-    from .inspection import quiet
+    from .fits_reader import quiet
 
     try:
         fitsbytes.check_counts(table)

@@ -4,23 +4,20 @@
 into one error.
 """
 
-import contextlib
 import math
 import re
-import threading
-import warnings
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from .. import instruments
 from ..errors import ExposureError
 from . import fitsbytes
 from .exposure import Chip, Exposure, FileState, Span
+from .fits_reader import quiet
 
-__all__ = ["inspect", "quiet"]
+__all__ = ["inspect"]
 
 # Products that carry SCI or DQ extensions, but are no calibrated single exposures.
 _NOT_EXPOSURES = {
@@ -41,8 +38,6 @@ _NOT_EXPOSURES = {
 
 _INTEGERS = {16: np.dtype(">i2"), 32: np.dtype(">i4")}
 _NUMBERS = {8: np.dtype("u1"), -32: np.dtype(">f4"), -64: np.dtype(">f8"), **_INTEGERS}
-
-_FILTERS = threading.RLock()
 
 # Larger numbers have no meaning, and do not fit everywhere.
 _LAST_EXTVER = _LAST_CHIP = 9999
@@ -114,32 +109,6 @@ def _regular_file(path):
     if state.size == 0:
         raise ExposureError(f"{path} is empty: fetch it again from the archive.")
     return state
-
-
-# What the FITS reader does unless the host has set it otherwise, e.g. in its astropy.cfg.
-_READER = {
-    "enable_record_valued_keyword_cards": True,
-    "enable_uint": True,
-    "extension_name_case_sensitive": False,
-    "lazy_load_hdus": True,
-    "strip_header_whitespace": True,
-    "use_memmap": True,
-}
-
-
-@contextlib.contextmanager
-def quiet():
-    """Read FITS by the reader's own defaults and without its warnings, while those of others still pass.
-
-    Filters and settings belong to the whole process: threads that overlapped here would
-    leave them changed, and a blanket filter would swallow what others warn of.
-    """
-    with _FILTERS, warnings.catch_warnings(), contextlib.ExitStack() as settings:
-        warnings.simplefilter("ignore", AstropyWarning)
-        for name, value in _READER.items():
-            if getattr(fits.conf, name) != value:
-                settings.enter_context(fits.conf.set_temp(name, value))
-        yield
 
 
 def _headers(path):

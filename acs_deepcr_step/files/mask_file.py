@@ -24,7 +24,7 @@ from ..errors import ExposureError
 from . import fitsbytes
 from .atomic import atomic
 from .exposure import same_observation
-from .inspection import quiet
+from .fits_reader import quiet
 
 __all__ = ["ChipMask", "MadeBy", "MaskFile", "is_mask_of", "name_for", "read", "read_header", "write"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from ..files.inspection import quiet
+from ..files.fits_reader import quiet
 
 __all__ = [
     "ChipTruth", "LIMIT_ELECTRONS", "LIMIT_SIGMA", "STAR", "read_field", "read_truth", "truth_path",

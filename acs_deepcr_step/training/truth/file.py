@@ -15,7 +15,8 @@ from ...errors import ExposureError, InputError
 from ...files import fitsbytes
 from ...files.atomic import atomic
 from ...files.exposure import read_sci, same_observation
-from ...files.inspection import inspect, quiet
+from ...files.fits_reader import quiet
+from ...files.inspection import inspect
 from ..samples import Origin, Sample, TruthDescription
 from .options import Setting
 
