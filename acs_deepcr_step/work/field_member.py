@@ -24,6 +24,7 @@ from ..flagging.consensus.pointing import ChipStars, PointingFacts
 from ..flagging.consensus.starfit import find_stars
 from ..flagging.consensus.stars import Stars
 from . import exposure_work
+from .deciders import Network
 from .task import Task
 
 __all__ = ["ChipSummary", "FieldMember", "measure_member"]
@@ -176,7 +177,7 @@ def measure_member(task, stage=None):
     Parameters
     ----------
     task : task.Task
-        With its mask file of the first pass.
+        Of the first pass.
     stage : task.Stage, optional
 
     Returns
@@ -186,20 +187,23 @@ def measure_member(task, stage=None):
     Raises
     ------
     ExposureError
-        If the mask file is missing or of another exposure, or there is no WCS.
+        If the mask file is of another exposure, or there is no WCS.
     """
-    (stage or exposure_work.process_stage()).check()
-    exposure, mask = exposure_work.current_state(task), mask_file.read(task.probe_path)
+    stage = stage or exposure_work.process_stage()
+    stage.check()
+    exposure = exposure_work.current_state(task)
+    network = Network(task, exposure_work.stored_probabilities(task), stage)
     wcs = read_wcs(exposure)
-    chips = {chip.extver: _summary(task, exposure, mask, chip, wcs) for chip in exposure.chips}
+    chips = {chip.extver: _summary(network, exposure, chip, wcs) for chip in exposure.chips}
     return FieldMember(task, exposure, chips)
 
 
-def _summary(task, exposure, mask, chip, wcs):
+def _summary(network, exposure, chip, wcs):
     sci = read_sci(exposure, chip)
-    if not mask_file.is_mask_of(mask, exposure, sci):
-        raise ExposureError(f"{task.probe_path} is not the mask of {exposure.path}: run the step again.")
-    scaled = mask.chip(chip.extver).scaled_probability
+    if network.known is not None and not mask_file.is_mask_of(network.known, exposure, sci):
+        path = network.task.probe_path
+        raise ExposureError(f"{path} is not the mask of {exposure.path}: run the step again.")
+    scaled = network.scaled_probability(sci)
     index = np.flatnonzero(scaled > _KEPT * SCALE)
     image = ChipImage.of(sci.native_electrons(), read_dq(exposure, chip), scaled, exposure.instrument)
     its = {"wcs": wcs.chips[chip.extver], "exptime": chip.exptime}

@@ -10,7 +10,7 @@ from ..files.exposure import same_observation
 from ..files.inspection import inspect
 from ..files.provenance import is_flagged
 from ..network import models
-from . import calibrations, filling
+from . import calibrations, fewer, filling
 from .executors import AT_A_TIME
 from .task import FieldPlan, Task
 
@@ -75,7 +75,9 @@ def plan_fields(tasks, parameters, tables):
         With ``consensus=yes``, if an exposure is in no field.
     """
     if parameters.consensus == "no" or (len(tasks) < 2 and parameters.consensus == "auto"):
-        return FieldPlan()
+        said = tuple(fewer.warnings(tasks, parameters))
+        # Who asks for consensus=no knows what it means.
+        return FieldPlan(notes=said) if parameters.consensus == "no" else FieldPlan(warnings=said)
     from .fields import find_fields  # loads the WCS library
 
     found = find_fields(tasks, tables)
@@ -86,7 +88,11 @@ def plan_fields(tasks, parameters, tables):
             f"consensus=yes, but there is no other exposure of the same field and filter for "
             f"{', '.join(alone)}: name it too, or set consensus to auto."
         )
-    return found
+    knows_less = [
+        *fewer.warnings([task for task in tasks if task.label in alone], parameters),
+        *(one for its in found.fields for one in fewer.warnings(its.tasks, parameters, len(its.tasks))),
+    ]
+    return replace(found, warnings=(*found.warnings, *knows_less))
 
 
 def _without_calibration(found):
