@@ -5,7 +5,8 @@ their values are checked where those of parameter files and keywords are.
 Everything heavy is imported by the subcommand that needs it.
 
 Exit status: 0 all well; 1 an exposure failed (the others are finished); 2 the
-call cannot be carried out, and nothing was changed; 130 interrupted.
+call cannot be carried out, and nothing was changed; 130 interrupted, or 128
+and the number of the signal that ended it (SIGTERM, SIGHUP).
 """
 
 import argparse
