@@ -26,8 +26,11 @@ from .task import Outcome, Stage
 
 __all__ = [
     "DecidedExposure", "apply_mask", "current_state", "decide", "flag", "known_mask", "process_stage",
-    "store", "stored_probabilities",
+    "store", "stored_probabilities", "with_current_state",
 ]  # fmt: skip
+
+# How often a file is read anew that other runs write into meanwhile.
+_TRIES = 10
 
 
 @lru_cache(maxsize=1)
@@ -151,6 +154,37 @@ def current_state(task):
     except OSError as error:
         raise ExposureError(f"{task.exposure.path} is gone ({error.strerror}).") from error
     return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
+
+
+def with_current_state(task, function):
+    """Return what a function makes of the exposure as its file is now.
+
+    Another run may write flags into it while it is read without its lock: then it is read again.
+
+    Parameters
+    ----------
+    task : Task
+    function : callable
+        Takes an `Exposure` and reads its file.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ExposureError
+        Of the function, about a file that did not change meanwhile, or if it changes all the time.
+    """
+    tries, now = 0, current_state(task)
+    while True:
+        try:
+            return function(now)
+        except ExposureError:
+            tries, before = tries + 1, now
+            now = current_state(replace(task, exposure=before))
+            if now is before or tries == _TRIES:
+                raise
 
 
 def known_mask(task):

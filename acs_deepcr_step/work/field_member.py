@@ -136,13 +136,7 @@ class FieldMember:
     def _read(self, extver):
         """Read a chip, as `FieldChip`; meanwhile a run may have written flags into its file."""
         summary = self.chips[extver]
-        try:
-            image, bits = _pixels(self.exposure, summary.chip)
-        except ExposureError:
-            now = self.refreshed()
-            if now is self:
-                raise
-            image, bits = _pixels(now.exposure, now.chips[extver].chip)
+        image, bits = self._now(lambda exposure: _pixels(exposure, self._as(exposure).chips[extver].chip))
         chip = ChipImage.of(
             image, bits, summary.whole_probability(), self.exposure.instrument, summary.background
         )
@@ -158,7 +152,13 @@ class FieldMember:
         ExposureError
             If its pixels are others.
         """
-        exposure = exposure_work.current_state(replace(self.task, exposure=self.exposure))
+        return self._now(self._as)
+
+    def _now(self, function):
+        return exposure_work.with_current_state(replace(self.task, exposure=self.exposure), function)
+
+    def _as(self, exposure):
+        """Return the member with its file as it was inspected anew."""
         if exposure is self.exposure:
             return self
         for chip in exposure.chips:
@@ -191,11 +191,14 @@ def measure_member(task, stage=None):
     """
     stage = stage or exposure_work.process_stage()
     stage.check()
-    exposure = exposure_work.current_state(task)
     network = Network(task, exposure_work.stored_probabilities(task), stage)
-    wcs = read_wcs(exposure)
-    chips = {chip.extver: _summary(network, exposure, chip, wcs) for chip in exposure.chips}
-    return FieldMember(task, exposure, chips)
+
+    def measured(exposure):
+        wcs = read_wcs(exposure)
+        chips = {chip.extver: _summary(network, exposure, chip, wcs) for chip in exposure.chips}
+        return FieldMember(task, exposure, chips)
+
+    return exposure_work.with_current_state(task, measured)
 
 
 def _summary(network, exposure, chip, wcs):

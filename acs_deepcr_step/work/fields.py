@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ExposureError
 from ..files.chip_wcs import read_wcs
 from ..flagging.consensus import chip_map
-from .exposure_work import current_state
+from .exposure_work import current_state, with_current_state
 from .task import Field, FieldPlan
 
 __all__ = ["find_fields", "same_polarisation"]
@@ -58,7 +58,7 @@ def find_fields(tasks, tables=None):
     tasks = [_as_now(task) for task in tasks]
     for task in tasks:
         try:
-            footprints[task.label] = _Footprint.of(task.exposure)
+            footprints[task.label] = with_current_state(task, _Footprint.of)
         except ExposureError as error:
             notes.append(f"{error} It is decided on by itself.")
     left = [task for task in tasks if task.label in footprints]

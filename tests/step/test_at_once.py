@@ -12,7 +12,7 @@ from helpers import cards_of, dq, edit, flag, mask_of
 from acs_deepcr_step import models, simulate, undo
 from acs_deepcr_step.errors import RunError, StepWarning
 from acs_deepcr_step.files import mask_file
-from acs_deepcr_step.work import field_work, plan
+from acs_deepcr_step.work import field_member, field_work, fields, plan
 
 FIELD = dict(n=3, shape=(192, 192), chips=1, field="crowded", exptime=512.0, cr_rate=3.0, seed=31)
 
@@ -164,6 +164,26 @@ def test_a_member_that_vanishes_while_another_is_decided_on_does_not_fail_it(thr
 def touched(path):
     """The same pixels in a new file, as TweakReg and updatewcs leave it."""
     edit(path, lambda hdus: hdus[0].header.set("SOMEKEY", 1))
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(fields, "read_wcs"), (field_member, "read_wcs"), (field_member, "_pixels")]
+)
+def test_a_file_that_another_run_flags_while_it_is_read_is_read_again(three, monkeypatch, module, name):
+    flag(*three, **MINE)
+    wanted = state(three)
+    real, seen = getattr(module, name), set()
+
+    def reading(exposure, *rest):
+        if exposure.path not in seen:
+            seen.add(exposure.path)
+            touched(exposure.path)
+        return real(exposure, *rest)
+
+    monkeypatch.setattr(module, name, reading)
+    with ThreadPoolExecutor(1) as executor:
+        assert list(flag(*three, executor=executor, **MINE)["nexp"]) == [3, 3, 3]
+    assert len(seen) == 3 and state(three) == wanted
 
 
 @pytest.mark.parametrize("change", [touched, other_pixels])
