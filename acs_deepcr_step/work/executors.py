@@ -81,11 +81,14 @@ def require_startable(workers):
     ParameterError
         With a sentence that says why.
     SystemExit
-        If this process is itself a worker that is only to import the user's script.
+        If this process is itself a worker that is only to import the user's script: its parent says so.
     """
+    if worker.is_importing_main():
+        worker.end_unguarded()
+        if workers > 1:
+            raise _unguarded()
     if workers < 2:
         return
-    worker.end_if_importing_main()
     if multiprocessing.current_process().daemon:
         raise ParameterError(
             f"workers={workers}: this process is daemonic, as those of a multiprocessing.Pool are, and may "
@@ -102,6 +105,13 @@ def require_startable(workers):
         multiprocessing.get_context("spawn").Lock()
     except _CANNOT_START as error:
         raise _no_processes(error) from error
+
+
+def _unguarded():
+    return ParameterError(
+        "The script that calls the step with workers above 1 is imported by each process that it starts, and "
+        f"would call the step there again: put the call below {_GUARD}, or set workers=1."
+    )
 
 
 def _no_processes(error):
@@ -158,17 +168,15 @@ class _Processes(multiprocessing.context.SpawnContext):
         self.Process = self._process  # the name is multiprocessing's
 
     def _process(self, *args, **keywords):
-        process = multiprocessing.context.SpawnProcess(*args, **keywords)
+        name = f"{worker.NAME} {len(self._started) + 1}"
+        process = multiprocessing.context.SpawnProcess(*args, name=name, **keywords)
         self._started.append(process)
         return process
 
     def require_guard(self):
         """Refuse a script that every worker would run once more."""
         if any(process.exitcode == worker.UNGUARDED for process in self._started):
-            raise ParameterError(
-                "The script that calls the step with workers above 1 is imported by each worker, and would "
-                f"call the step there again: put the call below {_GUARD}, or set workers=1."
-            )
+            raise _unguarded()
 
 
 def _in_processes(work, tasks, workers):

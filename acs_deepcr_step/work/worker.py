@@ -8,7 +8,12 @@ from multiprocessing import connection
 
 from .task import Cancelled, Stage
 
-__all__ = ["UNGUARDED", "StopSign", "begin", "carry_out", "end_if_importing_main"]
+__all__ = [
+    "NAME", "UNGUARDED", "StopSign", "begin", "carry_out", "end_unguarded", "is_importing_main",
+]  # fmt: skip
+
+# How the names of our processes begin.
+NAME = "acs_deepcr_step worker"
 
 # Exit status of a process that was started to work, but would run the user's script once more.
 UNGUARDED = 77
@@ -113,10 +118,12 @@ def carry_out(work, task):
             os._exit(1)
 
 
-def end_if_importing_main():
-    """End this process if it is a worker that imports the user's script, which calls the step again.
+def is_importing_main():
+    """Return whether this process was just started, and imports the script of its parent."""
+    return getattr(multiprocessing.current_process(), "_inheriting", False)
 
-    Quietly: the parent says what is wrong, once.
-    """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+
+def end_unguarded():
+    """End this process, if it is a worker, without a word: its parent says once what is wrong."""
+    if multiprocessing.current_process().name.startswith(NAME):
         raise SystemExit(UNGUARDED)

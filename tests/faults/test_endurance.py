@@ -9,6 +9,7 @@ def test_memory_is_flat(tmp_path):
     assert tally.lost == []
 
 
+@pytest.mark.slow  # tests/work/test_processes.py has a shorter one
 def test_killed_parents(tmp_path):
     assert endurance.killed_parents(tmp_path, 1).lost == []
 

@@ -256,8 +256,7 @@ def test_skip_does_a_set_anew_whose_members_changed(three, change):
     assert set(table["status"]) == {"done"}
 
 
-@pytest.mark.parametrize("left", [1, 2])
-@pytest.mark.parametrize("mask_only", [False, True])
+@pytest.mark.parametrize(("left", "mask_only"), [(1, False), (2, False), (1, True)])
 def test_skip_keeps_what_more_exposures_decided(three, here, left, mask_only):
     pars = {"update_dq": False} if mask_only else {}
     flag(*three, **pars)
@@ -274,8 +273,9 @@ def test_skip_says_when_other_parameters_cost_what_more_exposures_decided(three)
     assert list(table["status"]) == ["done"]
 
 
-@pytest.mark.parametrize("left", [1, 2])
-@pytest.mark.parametrize("way", [{}, {"output_dir": "out"}, {"update_dq": False}])
+@pytest.mark.parametrize(
+    ("left", "way"), [(1, {}), (2, {}), (1, {"output_dir": "out"}), (1, {"update_dq": False})]
+)
 def test_a_run_that_knows_less_warns_before_it_replaces_the_flags(three, left, way):
     flag(*three, **way)
     said = rf"{three[0].name}.*\(3 exposures\).* worse.*name the others"

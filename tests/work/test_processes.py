@@ -79,7 +79,10 @@ SLEEPERS = """
 """
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+SIGHUP = pytest.param("SIGHUP", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", SIGHUP, "SIGKILL"])
 def test_workers_end_with_their_parent_and_let_go_of_its_output(here, name):
     process = started(written(here, SLEEPERS), cwd=here)
     wait_for(lambda: (here / "begun0").exists() and (here / "begun1").exists())
@@ -98,7 +101,7 @@ def wait_for(condition, seconds=60):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("name", "workers"), [("SIGTERM", 1), ("SIGHUP", 1), ("SIGTERM", 2)])
+@pytest.mark.parametrize(("name", "workers"), [("SIGTERM", 1), ("SIGHUP", 2)])
 def test_a_signal_to_end_is_like_an_interrupt(exposures, here, name, workers):
     arguments = ["-m", "acs_deepcr_step", "run", *exposures, "--consensus", "no", "--workers", workers]
     process = started(*arguments, cwd=here, start_new_session=True)
@@ -139,6 +142,27 @@ def test_a_script_without_a_main_guard_gets_one_sentence(exposures, here):
     assert err.count("errors.ParameterError:") == 1 and err.count("Traceback") == 1
     assert 'if __name__ == "__main__":' in err and "workers=1" in err.splitlines()[-1]
     assert [path.read_bytes() for path in exposures] == before
+
+
+OWN_PROCESS = """
+    import multiprocessing
+    import acs_deepcr_step
+
+    def nothing():
+        pass
+
+    if __name__ == "__main__":
+        process = multiprocessing.get_context("spawn").Process(target=nothing)
+        process.start()
+        process.join()
+    else:
+        acs_deepcr_step.run("*_flc.fits", workers=2, progress=False, runfile="")
+"""
+
+
+def test_a_process_of_the_users_own_that_imports_such_a_script_says_so_itself(exposures, here):
+    _, _, err = ended(written(here, OWN_PROCESS), cwd=here)
+    assert 'put the call below if __name__ == "__main__":' in err.splitlines()[-1]
 
 
 def test_a_script_that_is_no_file_is_named(exposures, here):
