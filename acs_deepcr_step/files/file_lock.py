@@ -3,8 +3,14 @@
 import contextlib
 import errno
 import os
+import tempfile
 
 from filelock import FileLock, SoftFileLock
+
+try:
+    import fcntl
+except ImportError:  # Windows, which has locks of another kind
+    fcntl = None
 
 __all__ = ["held"]
 
@@ -34,7 +40,8 @@ def held(path, seconds, cancelled=None):
     OSError
         If there can be no such file.
     """
-    lock = _acquired(path, seconds, cancelled)
+    lock = (FileLock if _has_locks(path.parent) else SoftFileLock)(path, timeout=seconds, thread_local=False)
+    lock.acquire(poll_interval=0.05, cancel_check=cancelled)
     try:
         yield
     finally:
@@ -47,40 +54,13 @@ def held(path, seconds, cancelled=None):
             lock.release()
 
 
-def _acquired(path, seconds, cancelled):
-    waiting = {"poll_interval": 0.05, "cancel_check": cancelled}
-    with _first(path) as remove_own:
-        lock = FileLock(path, timeout=seconds, thread_local=False, fallback_to_soft=False)
+def _has_locks(directory):
+    """Try one on a file without a name: the lock's own would stand for a lock where there are none."""
+    if fcntl is None:
+        return True
+    with tempfile.TemporaryFile(dir=directory) as file:
         try:
-            lock.acquire(**waiting)
-            return lock
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            remove_own()
-    lock = SoftFileLock(path, timeout=seconds, thread_local=False)
-    lock.acquire(**waiting)
-    return lock
-
-
-@contextlib.contextmanager
-def _first(path):
-    """Make the lock's file if there is none, and give a function that removes it if it is that one.
-
-    Another one may be that of a run whose lock is its existence.
-    """
-    try:
-        own = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-    except OSError:  # it is there, or cannot be made: `FileLock` says which
-        yield lambda: None
-        return
-
-    def remove_own():
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(own), os.lstat(path)):
-                os.unlink(path)
-
-    try:
-        yield remove_own
-    finally:
-        os.close(own)
+            return error.errno not in _NO_LOCKS
+    return True

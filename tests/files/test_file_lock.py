@@ -49,11 +49,11 @@ def test_runs_wait_for_each_other_where_existence_is_the_lock(here, failing_lock
     at_once, most = [], []
 
     def work():
-        for _ in range(5):
+        for _ in range(15):
             with locked(here / "a_flc.fits"):
                 at_once.append(1)
                 most.append(len(at_once))
-                time.sleep(0.005)
+                time.sleep(0.001)
                 at_once.pop()
 
     threads = [threading.Thread(target=work) for _ in range(3)]
@@ -61,7 +61,7 @@ def test_runs_wait_for_each_other_where_existence_is_the_lock(here, failing_lock
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(most) == 15 and max(most) == 1
+    assert len(most) == 45 and max(most) == 1
     assert not list(here.iterdir())
 
 
