@@ -6,12 +6,15 @@ Everything heavy is imported by the subcommand that needs it.
 
 Exit status: 0 all well; 1 an exposure failed (the others are finished), or what was
 printed is lost (the work is done); 2 the call cannot be carried out, or no file is
-sound, and nothing was changed; 130 interrupted.
+sound, and nothing was changed; 130 interrupted, or 128 and the number of the signal
+that ended it (SIGTERM, SIGHUP).
 """
 
 import argparse
 import contextlib
+import signal
 import sys
+import threading
 import warnings
 
 from . import __version__
@@ -53,7 +56,8 @@ def main(argv=None):
         warnings.simplefilter("always", StepWarning)
         warnings.showwarning = _show_warning
         try:
-            arguments.command(arguments)
+            with _ended_like_an_interrupt():
+                arguments.command(arguments)
         except RunError as error:
             _print_table(error.table)
             return _complain(error, 1)
@@ -61,9 +65,10 @@ def main(argv=None):
             return _complain(error, 2)
         except OSError as error:
             return _complain(_directory_fault() or error, 2)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            number = interrupt.number if isinstance(interrupt, _Ended) else signal.SIGINT
             return _complain(
-                "interrupted: finished exposures stay finished, the others are as they were", 130
+                "interrupted: finished exposures stay finished, the others are as they were", 128 + number
             )
     return 0
 
@@ -77,6 +82,39 @@ def _directory_fault():
     except InputError as error:
         return error
     return None
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal asked for the end, as a batch system or a closed terminal does."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def _ended_like_an_interrupt():
+    """Treat SIGTERM and SIGHUP like Ctrl-C: no temporary file and no worker is left.
+
+    What the caller of `main` does with a signal, or ignores (nohup), stays.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []  # only the main thread may
+
+    def end(number, _frame):
+        for one in ours:
+            signal.signal(one, signal.SIG_IGN)  # once is enough: the work is ending
+        raise _Ended(number)
+
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _complain(error, status):

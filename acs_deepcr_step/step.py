@@ -76,6 +76,7 @@ def run(input=None, configobj=None, *, executor=None, **pars):
         raise ParameterError(
             "mask_file=no, update_dq=no and clean_file=no together leave nothing to write: set one to yes."
         )
+    _require_workers(1 if executor is not None else parameters.workers)
     from .work import plan
     from .work.exposure_work import flag
 
@@ -120,6 +121,7 @@ def undo(input, **pars):
     stays too: a later `run` reuses its probabilities. So does a clean file.
     """
     parameters = resolve_some(UNDO_PARAMETERS, pars)
+    _require_workers(parameters.workers)
     from .work.plan import plan_exposures
     from .work.undo_work import take_flags_back
 
@@ -160,6 +162,7 @@ def apply(files, masks=None, **pars):
         are as they were; the others are finished.
     """
     parameters = resolve_some(APPLY_PARAMETERS, pars)
+    _require_workers(parameters.workers)
     from .work.exposure_work import apply_mask
     from .work.given_masks import with_masks
     from .work.plan import plan_exposures
@@ -170,6 +173,13 @@ def apply(files, masks=None, **pars):
         return with_masks(plan_exposures(given.paths, parameters), masks)
 
     return _carry_out("apply", apply_mask, planned, parameters, given.notes)
+
+
+def _require_workers(workers):
+    """Refuse workers where there can be none, before anything is loaded that takes time."""
+    from .work.executors import require_startable
+
+    require_startable(workers)
 
 
 def _report_path(tasks, parameters):

@@ -12,9 +12,10 @@ import os
 import secrets
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from ..errors import ExposureError, OutputError
+from . import file_lock
 
 __all__ = ["atomic", "locked"]
 
@@ -102,23 +103,19 @@ def locked(target, cancelled=None, seconds=_LOCK_SECONDS):
         If another run still holds the file after that time.
     """
     target = Path(os.path.realpath(target))
-    lock = FileLock(target.with_name(f".{target.name}.deepcr-lock"), timeout=seconds, thread_local=False)
-    try:
-        lock.acquire(poll_interval=0.05, cancel_check=cancelled)
-    except Timeout:
-        raise ExposureError(
-            f"{target} is in use by another run of the step for {seconds:g} s: wait for that one to end."
-        ) from None
-    except OSError as error:
-        raise ExposureError(f"{target.parent} cannot be written into ({error.strerror}).") from error
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(
+                file_lock.held(target.with_name(f".{target.name}.deepcr-lock"), seconds, cancelled)
+            )
+        except Timeout:
+            raise ExposureError(
+                f"{target} is in use by another run of the step for {seconds:g} s: wait for that one to end."
+            ) from None
+        except OSError as error:
+            raise ExposureError(f"{target.parent} cannot be written into ({error.strerror}).") from error
         _remove_leftovers(target)
         yield
-    finally:
-        # Removed while held: who waits for it sees that it is gone and makes a new one.
-        with contextlib.suppress(OSError):
-            os.unlink(lock.lock_file)
-        lock.release()
 
 
 def _remove_leftovers(target):

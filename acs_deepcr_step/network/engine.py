@@ -3,6 +3,8 @@
 Serves `detect` and `inpaint`. Arrays only.
 """
 
+import contextlib
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +91,36 @@ def choose_backend(device="auto", precision="auto"):
     return Backend(torch.device(device), torch.bfloat16 if wanted else torch.float32)
 
 
+@contextlib.contextmanager
+def _fit_for_a_fork():
+    """Keep PyTorch to the calling thread, in a process that was forked off another one.
+
+    PyTorch's own threads stay behind in a fork, and it waits for them forever. Tiles are worked on in
+    threads of ours, one each.
+    """
+    if not _forked:
+        yield
+        return
+    host_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(host_threads)
+
+
+_forked = False
+
+
+def _note_fork():
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
 class Engine:
     """A model applied to images tile by tile.
 
@@ -121,12 +153,13 @@ class Engine:
         architecture = Architecture(
             info.levels, info.hidden, info.in_channels, info.kind == "mask", info.norm
         )
-        self._network = FoldedUNet(architecture, model.state, self.backend.dtype, self.backend.device)
-        self.margin = self._network.margin
         self._name = info.name
-        self._require_numbers()
         # Read here: a thread that starts while another one computes would find 1.
         threads = (threads or torch.get_num_threads()) if self.backend.is_cpu else 1
+        with _fit_for_a_fork():
+            self._network = FoldedUNet(architecture, model.state, self.backend.dtype, self.backend.device)
+            self.margin = self._network.margin
+            self._require_numbers()
         self._tiling = tiling.Tiling(self._side(tile), self.margin, architecture.stride, threads)
 
     def _require_numbers(self):

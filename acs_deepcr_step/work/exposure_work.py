@@ -27,8 +27,11 @@ from .task import Outcome, Stage
 
 __all__ = [
     "DecidedExposure", "apply_mask", "current_state", "decide", "flag", "known_mask", "process_stage",
-    "store",
+    "store", "stored_probabilities", "with_current_state",
 ]  # fmt: skip
+
+# How often a file is read anew that other runs write into meanwhile.
+_TRIES = 10
 
 
 @lru_cache(maxsize=1)
@@ -77,9 +80,11 @@ def flag(task, stage=None):
     stage.check()
     with locked(task.target, stage.stop.is_set):
         exposure, outcome, known = current_state(task), Outcome([]), known_mask(task)
+        if task.probe:
+            stored = Network(task, stored_probabilities(task), stage)
+            if _probabilities_are_there(stored, exposure):
+                return replace(outcome, made_by=stored.made_by)
         network = Network(task, known, stage)
-        if task.probe and _probabilities_are_there(network, exposure):
-            return outcome
         if not task.probe and task.parameters.rerun == "skip":
             if up_to_date.is_up_to_date(task, known, network.made_by, outcome):
                 return outcome
@@ -88,15 +93,26 @@ def flag(task, stage=None):
             exposure.rootname, exposure.expstart, network.made_by, task.parameters.decision
         )
         store(task, exposure, mask, decided, stage, outcome.warnings)
-        return Outcome([], outcome.warnings) if task.probe else outcome
+        return Outcome([], outcome.warnings, network.made_by) if task.probe else outcome
+
+
+def stored_probabilities(task):
+    """Return the mask file with the probabilities of the first pass, or None.
+
+    Another run on the same exposure may have replaced it, or, where no mask file is wanted, taken it away
+    when it ended.
+    """
+    try:
+        return mask_file.read(task.probe_path) if task.probe_path.exists() else None
+    except ExposureError:
+        if task.parameters.mask_file and task.probe_path.exists():
+            raise  # not ours to replace
+        return None
 
 
 def _probabilities_are_there(network, exposure):
     """Whether an earlier run left the probabilities that the other exposures' decision needs."""
-    task, known = network.task, network.known
-    if not task.parameters.mask_file:
-        task.probe_path.unlink(missing_ok=True)  # of a run that was killed
-        return False
+    known = network.known
     return known is not None and all(
         mask_file.is_mask_of(known, exposure, exposures.read_sci(exposure, chip))
         and network.reused(chip) is not None
@@ -141,6 +157,37 @@ def current_state(task):
     except OSError as error:
         raise ExposureError(f"{task.exposure.path} is gone ({error.strerror}).") from error
     return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
+
+
+def with_current_state(task, function):
+    """Return what a function makes of the exposure as its file is now.
+
+    Another run may write flags into it while it is read without its lock: then it is read again.
+
+    Parameters
+    ----------
+    task : Task
+    function : callable
+        Takes an `Exposure` and reads its file.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ExposureError
+        Of the function, about a file that did not change meanwhile, or if it changes all the time.
+    """
+    tries, now = 0, current_state(task)
+    while True:
+        try:
+            return function(now)
+        except ExposureError:
+            tries, before = tries + 1, now
+            now = current_state(replace(task, exposure=before))
+            if now is before or tries == _TRIES:
+                raise
 
 
 def known_mask(task):

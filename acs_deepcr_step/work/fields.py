@@ -1,6 +1,7 @@
 """Which exposures show the same field through the same filter."""
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files.chip_wcs import read_wcs
 from ..flagging.consensus import chip_map
+from .exposure_work import current_state, with_current_state
 from .task import Field, FieldPlan
 
 __all__ = ["find_fields", "same_polarisation"]
@@ -55,9 +57,10 @@ def find_fields(tasks, tables=None):
     FieldPlan
     """
     notes, warnings, footprints = [], [], {}
+    tasks = [_as_now(task) for task in tasks]
     for task in tasks:
         try:
-            footprints[task.label] = _Footprint.of(task.exposure)
+            footprints[task.label] = with_current_state(task, _Footprint.of)
         except ExposureError as error:
             notes.append(f"{error} It is decided on by itself.")
     left = [task for task in tasks if task.label in footprints]
@@ -72,6 +75,13 @@ def find_fields(tasks, tables=None):
             found.append(Field(tuple(task for task in tasks if task in field)))
             warnings += _wcs_warnings(found[-1], footprints)
     return FieldPlan(tuple(found), tuple(notes), tuple(warnings))
+
+
+def _as_now(task):
+    """Return the task with its exposure as the file is now: planning many takes a while."""
+    with contextlib.suppress(ExposureError):  # it fails by itself, and is named, when its turn comes
+        return replace(task, exposure=current_state(task))
+    return task
 
 
 def _belong(one, other, footprints, tables):

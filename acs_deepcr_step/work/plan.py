@@ -10,9 +10,9 @@ from ..files.exposure import same_observation
 from ..files.inspection import inspect
 from ..files.provenance import is_flagged
 from ..network import models
-from . import calibrations, filling
+from . import calibrations, fewer, filling
 from .executors import AT_A_TIME
-from .task import Plan, Refusal, Task
+from .task import FieldPlan, Plan, Refusal, Task
 
 __all__ = ["plan_exposures", "plan_fields", "require_runnable"]
 
@@ -100,26 +100,33 @@ def plan_fields(planned, parameters, tables):
         If no exposure is left.
     """
     if parameters.consensus == "no" or (len(planned.tasks) < 2 and parameters.consensus == "auto"):
-        return planned
+        said = tuple(fewer.warnings(planned.tasks, parameters))
+        # Who asks for consensus=no knows what it means.
+        found = FieldPlan(notes=said) if parameters.consensus == "no" else FieldPlan(warnings=said)
+        return replace(planned, fields=found)
     from .fields import find_fields  # loads the WCS library
 
     found = find_fields(planned.tasks, tables)
     found = replace(found, warnings=(*found.warnings, *_without_calibration(found)))
-    planned = replace(planned, fields=found)
-    if parameters.consensus != "yes":
-        return planned
-    return planned.refusing(
-        [
-            Refusal(
-                task.label,
-                f"consensus=yes, but there is no other exposure of the same field and filter for "
-                f"{task.label}: name it too, or set consensus to auto.",
-                task,
-            )
-            for task in planned.tasks
-            if task.label not in found.labels
-        ]
-    )
+    alone = [task for task in planned.tasks if task.label not in found.labels]
+    if parameters.consensus == "yes":
+        planned = planned.refusing(
+            [
+                Refusal(
+                    task.label,
+                    f"consensus=yes, but there is no other exposure of the same field and filter for "
+                    f"{task.label}: name it too, or set consensus to auto.",
+                    task,
+                )
+                for task in alone
+            ]
+        )
+        alone = []
+    knows_less = [
+        *fewer.warnings(alone, parameters),
+        *(one for its in found.fields for one in fewer.warnings(its.tasks, parameters, len(its.tasks))),
+    ]
+    return replace(planned, fields=replace(found, warnings=(*found.warnings, *knows_less)))
 
 
 def _without_calibration(found):

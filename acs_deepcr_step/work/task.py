@@ -40,6 +40,8 @@ class Task:
     probe : bool
         Only compute and store the probabilities: others of its field are asked
         before anything is flagged.
+    made_by : mask_file.MadeBy, optional
+        What the first pass made the probabilities with, once it is over.
     """
 
     label: str
@@ -50,6 +52,7 @@ class Task:
     threads: int = 0
     mask: Path | None = None
     probe: bool = False
+    made_by: mask_file.MadeBy | None = None
 
     @property
     def mask_path(self):
@@ -96,6 +99,10 @@ class Field:
     def without(self, labels):
         """Return the field less the exposures of these labels."""
         return replace(self, tasks=tuple(task for task in self.tasks if task.label not in labels))
+
+    def made_by(self, known):
+        """Return the field with what the probabilities of each label were made with."""
+        return replace(self, tasks=tuple(replace(task, made_by=known.get(task.label)) for task in self.tasks))
 
 
 @dataclass(frozen=True)
@@ -188,10 +195,13 @@ class Outcome:
         One for each chip.
     warnings : list of str
         For the user.
+    made_by : mask_file.MadeBy, optional
+        What the probabilities were made with that the first pass left.
     """
 
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)
+    made_by: mask_file.MadeBy | None = None
 
 
 class Stage:

@@ -19,7 +19,7 @@ __all__ = ["Conditions", "Report", "call", "finish", "start"]
 HERE = Path(__file__).resolve().parent
 
 # The modules that write: every line of theirs is a step at which something may happen.
-_WRITERS = ("files/atomic.py", "files/mask_file.py", "files/space.py", "files/splice.py")
+_WRITERS = tuple(f"files/{name}.py" for name in ("atomic", "file_lock", "mask_file", "space", "splice"))
 assert all((HERE.parents[1] / "acs_deepcr_step" / name).is_file() for name in _WRITERS)
 
 

@@ -37,6 +37,7 @@ def rows(scale):
     yield lambda root: crashes.kills_at_random(root, many(200))
     yield lambda root: crashes.kills_at_steps(root, steps)
     yield lambda root: fields.kills_together(root, many(60))
+    yield lambda root: fields.two_associations(root, many(40))
     yield lambda root: crashes.failing_calls(root, CALLS)
     yield lambda root: crashes.largest_file(root, many(60))
     yield lambda root: crashes.small_disk(root, many(60))
@@ -52,6 +53,7 @@ def rows(scale):
     yield lambda root: endurance.interrupts(root, many(20))
     yield lambda root: endurance.interrupts(root, many(8), workers=2)
     yield lambda root: endurance.interrupts(root, many(8), workers=2, group=True)
+    yield lambda root: endurance.killed_parents(root, many(12))
     yield lambda root: closed_streams.closed_streams(root, many(45))
     yield lambda root: endurance.memory_is_flat(root, max(16, many(64)))[0]
 

@@ -35,6 +35,12 @@ def test_kill_while_a_field_is_decided_together(tmp_path):
     assert tally.old and tally.new
 
 
+def test_associations_of_two_users_at_once(tmp_path):
+    tally = fields.two_associations(tmp_path, 2)
+    nothing_is_lost(tally)
+    assert tally.new == 4
+
+
 def test_failing_calls(tmp_path):
     tally = crashes.failing_calls(tmp_path, CALLS)
     nothing_is_lost(tally)
