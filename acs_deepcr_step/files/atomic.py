@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import ExposureError, OutputError
 
-__all__ = ["atomic", "locked"]
+__all__ = ["atomic", "locked", "private", "require_no_dangling_link", "write_bytes"]
 
 _SUFFIX = ".deepcr-tmp"
 _LOCK_SECONDS = 600.0
@@ -48,6 +48,7 @@ def atomic(target, notes=None, check=None, error=OutputError):
         Or `error`, if the file cannot be written (full disk, permissions); the target
         is as it was.
     """
+    require_no_dangling_link(target, error)
     target = Path(os.path.realpath(target))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_SUFFIX}")
     try:
@@ -74,6 +75,59 @@ def atomic(target, notes=None, check=None, error=OutputError):
                 f"{target} is written, but its directory could not be flushed to the disk "
                 f"({fault.strerror or fault}): a power failure soon may bring the old file back."
             )
+
+
+def write_bytes(target, content, *, rights=None, notes=None, check=None, error=OutputError):
+    """Write a file that is whole in memory, as `atomic` does, and read it back before it takes its place.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+    content : bytes-like
+    rights : rights.Rights, optional
+        Of the file; until they are set it is its owner's alone. Default: those of any new file.
+    notes, check, error : optional
+        As for `atomic`.
+
+    Raises
+    ------
+    OutputError
+        Or `error`, if it cannot be written, or what is on the disk is not what was written.
+    """
+    with atomic(target, notes, check, error) as temporary:
+        with open(temporary, "xb", opener=private if rights else None) as file:
+            file.write(content)
+            if rights:
+                rights.give(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
+        with open(temporary, "rb") as file:
+            if file.read() != content:
+                raise error(
+                    f"{target}: the new file differs from what was written, so it is not used and what was "
+                    "there is as it was: check the disk."
+                )
+
+
+def private(path, flags):
+    """Open a file for its owner alone, until its rights are set; an `opener` for `open`."""
+    return os.open(path, flags, 0o600)
+
+
+def require_no_dangling_link(path, error=OutputError):
+    """Refuse the name of a new file that is a symbolic link to nowhere: it would be made somewhere else.
+
+    Parameters
+    ----------
+    path : path-like
+    error : type, optional
+        What is raised.
+    """
+    if os.path.islink(path) and not os.path.exists(path):
+        raise error(
+            f"{path} is a symbolic link to {os.readlink(path)}, which does not exist: remove the link, or "
+            "make what it leads to."
+        )
 
 
 def _flush(path):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..regular_file import require_regular
 
 __all__ = ["Inputs", "expand", "tables"]
 
@@ -105,6 +106,7 @@ def _names(given, faults):
 
 def _listed(path, faults):
     try:
+        require_regular(path)
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         faults.append(f"The list {path} cannot be read ({error}): give a text file with a name a line")
@@ -171,10 +173,10 @@ def _members(table, faults):
     """Exposures of an association table: flc where there is one, else flt."""
     from astropy.io import fits
 
-    from . import fitsbytes
+    from . import structure
 
     try:
-        fitsbytes.check_counts(table)
+        structure.scan(table)
         rows = fits.getdata(table, 1)
         members = [
             (str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip().upper())

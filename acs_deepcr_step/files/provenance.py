@@ -174,7 +174,7 @@ def mask_path(current):
         return usual
     # Only the last part of the name counts: a header leads nowhere else.
     name = Path(str(current.provenance.get("DCRMASK", "")).replace("\\", "/")).name
-    return current.path.with_name(name) if name and name != NO_MASK else usual
+    return current.path.with_name(name) if name not in ("", "..", NO_MASK) else usual
 
 
 def take_back(dq, earlier, chip):

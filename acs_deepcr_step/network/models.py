@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import ModelError
+from ..regular_file import require_regular
 from . import weights_file
 from .published import (
     AUTO,
@@ -146,6 +147,7 @@ def _recognised(fingerprint, described):
 
 def _read(path):
     try:
+        require_regular(path)
         size = path.stat().st_size
         if size > _MAX_BYTES:
             raise ModelError(f"{path} is too large ({size} bytes) to be the weights of such a network.")

@@ -18,6 +18,7 @@ from ..files import exposure as exposures
 from ..files import fitsbytes, mask_file, provenance
 from ..files.atomic import locked
 from ..files.inspection import inspect
+from ..files.rights import Rights
 from ..files.splice import splice
 from ..flagging.chip import ChipImage
 from . import filling, results, up_to_date
@@ -225,7 +226,8 @@ def store(task, exposure, mask, decided, stage, notes):
             filling.write(task, exposure, mask, new, stage, notes)
         if task.parameters.mask_file or task.probe:
             path = task.probe_path if task.probe else task.mask_path
-            mask_file.write(path, mask, notes, lambda: exposures.require_unchanged(exposure))
+            rights = Rights.of(exposure.path)
+            mask_file.write(path, mask, notes, lambda: exposures.require_unchanged(exposure), rights)
 
     # The other files take their places when nothing is left to do but to put the exposure into its own.
     if new:

@@ -7,9 +7,11 @@ handlers of any logger are touched.
 
 import contextlib
 import datetime
+import errno
 import importlib.metadata
 import logging
 import os
+import stat
 import sys
 import time
 import warnings
@@ -17,6 +19,7 @@ import warnings
 from .. import __version__, handoff
 from ..errors import InputError, StepWarning
 from ..files import space
+from ..files.atomic import require_no_dangling_link
 from ..network import models
 from . import filling
 
@@ -63,8 +66,12 @@ class RunLog:
     def __init__(self, path):
         self._file, self._steps, self._began = None, [], time.perf_counter()
         if path:
+            path = os.path.expanduser(path)
+            require_no_dangling_link(path, InputError)
             try:
-                self._file = _File(os.path.expanduser(path), mode="a", encoding="utf-8")
+                if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+                    raise OSError(errno.EINVAL, "it is a pipe")  # waited for until somebody reads it
+                self._file = _File(path, mode="a", encoding="utf-8")
             except OSError as error:
                 raise InputError(
                     f"The log file {path} cannot be written ({error.strerror}): "

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from ..errors import ExposureError, InputError
 from ..files import clean_file, space
+from ..files.atomic import require_no_dangling_link
 from ..files.exposure import same_observation
 from ..files.inspection import inspect
 from ..files.provenance import is_flagged
+from ..files.splice import require_keepable_rights
 from ..network import models
 from . import calibrations, filling
 from .executors import AT_A_TIME
@@ -42,8 +44,7 @@ def plan_tasks(paths, parameters):
             target = _target(exposure, parameters)
             label = str(target if parameters.output_dir else path)
             tasks.append(Task(label, exposure, target, parameters, _model_for(exposure, parameters)))
-            if parameters.clean_file:
-                clean_file.require_own(tasks[-1].clean_path, exposure)
+            _require_names(tasks[-1])
         except ExposureError as error:
             faults.append(str(error))
     if faults:
@@ -138,8 +139,11 @@ def _target(exposure, parameters):
     """Where the flagged exposure goes."""
     if not parameters.output_dir:
         space.require_writable(exposure.path.parent, exposure.path if parameters.update_dq else None)
+        if parameters.update_dq:
+            require_keepable_rights(exposure.path)
         return exposure.path
     target = Path(parameters.output_dir).expanduser() / exposure.path.name
+    require_no_dangling_link(target, ExposureError)
     if os.path.realpath(target) == os.path.realpath(exposure.path):
         raise ExposureError(
             f"{exposure.path} lies in the output_dir itself: give another, or none to flag in place."
@@ -149,6 +153,13 @@ def _target(exposure, parameters):
         if not same_observation(there, exposure) or not there.provenance:
             raise ExposureError(f"{target} is there already and is not a result of this step: move it away.")
     return target
+
+
+def _require_names(task):
+    """Refuse names of outputs that lead nowhere, or to what is no file of the step."""
+    require_no_dangling_link(task.mask_path, ExposureError)
+    if task.parameters.clean_file:
+        clean_file.require_own(task.clean_path, task.exposure)
 
 
 def _require_distinct_targets(tasks):

@@ -43,7 +43,9 @@ class Conditions:
     largest_file : int, optional
         RLIMIT_FSIZE in bytes.
     user : int, optional
-        Becomes this user before the call.
+        Becomes this user, of a group of the same number, before the call.
+    groups : tuple of int
+        Further groups of that user.
     without_network : bool
         Any socket raises.
     pretend_room : bool
@@ -59,6 +61,7 @@ class Conditions:
     errno: int = 5
     largest_file: int | None = None
     user: int | None = None
+    groups: tuple = ()
     without_network: bool = False
     pretend_room: bool = False
 
@@ -229,7 +232,7 @@ def _arrange(conditions, steps, injected):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (conditions.largest_file, resource.RLIM_INFINITY))
     if conditions.user is not None:
-        os.setgroups([])
+        os.setgroups(conditions.groups)
         os.setgid(conditions.user)
         os.setuid(conditions.user)
 

@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from ...errors import InputError
 from ...files import atomic
+from ...regular_file import require_regular
 from . import download
 
 __all__ = ["MANIFEST", "Entry", "Manifest"]
@@ -74,6 +75,7 @@ class Manifest:
         if not self.path.exists():
             return []
         try:
+            require_regular(self.path)
             table = Table.read(self.path, format="ascii.ecsv")
             return [
                 Entry(**{name: _value(row[name], kind) for name, kind in _TYPES.items()}) for row in table

@@ -20,6 +20,7 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from ...errors import InputError, OutputError, StepWarning
+from ...regular_file import require_regular
 from .patch import INDEX_COLUMNS, Patches, cut
 from .shard_files import ShardReader, ShardWriter
 
@@ -187,6 +188,7 @@ def _write_index(path, rows, shards, options):
 def _read_index(directory):
     path = directory / _INDEX
     try:
+        require_regular(path)
         index = Table.read(path, format="ascii.ecsv")
         n_patches = sum(shard["patches"] for shard in index.meta["shards"])
         if (
