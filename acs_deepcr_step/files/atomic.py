@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import ExposureError, OutputError
+from .names import stem_of
 
 __all__ = ["atomic", "locked", "private", "require_no_dangling_link", "write_bytes"]
 
@@ -177,7 +178,7 @@ def locked(target, cancelled=None, seconds=_LOCK_SECONDS):
 
 def _remove_leftovers(target):
     """Remove the temporary files of a run that was killed: its lock is ours now."""
-    name, stem = glob.escape(target.name), glob.escape(target.stem)
+    name, stem = glob.escape(target.name), glob.escape(stem_of(target))
     for pattern in (f".{name}.*{_SUFFIX}", f".{stem}_deepcr*.fits.*{_SUFFIX}"):
         for leftover in target.parent.glob(pattern):
             with contextlib.suppress(OSError):  # another user's: in the way of nobody

@@ -7,7 +7,6 @@ are here; the pixels are filled by `work.filling`.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
@@ -17,6 +16,7 @@ from ..errors import ExposureError
 from . import fitsbytes, structure
 from .exposure import read_bytes, same_observation
 from .inspection import quiet
+from .names import stem_of
 from .rights import Rights
 from .splice import Edit, splice
 
@@ -92,7 +92,7 @@ def name_for(exposure_path):
     -------
     str
     """
-    return f"{Path(exposure_path).stem}_deepcr_clean.fits"
+    return f"{stem_of(exposure_path)}_deepcr_clean.fits"
 
 
 def require_own(path, exposure):

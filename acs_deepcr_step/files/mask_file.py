@@ -26,6 +26,7 @@ from . import fitsbytes, structure
 from .atomic import write_bytes
 from .exposure import MOST_PIXELS, same_observation
 from .inspection import quiet
+from .names import stem_of
 
 __all__ = ["ChipMask", "MadeBy", "MaskFile", "is_mask_of", "name_for", "read", "read_header", "write"]
 
@@ -133,7 +134,9 @@ class MaskFile:
         digest = hashlib.sha256(f"{self.made_by.model_hash} {self.decision.crbit}".encode())
         for chip in self.chips:
             digest.update(chip.sha256.encode())
-            digest.update(np.packbits(reasons.is_flagged(chip.reasons)))
+            # Which flags are ours counts too: with others' bits under them, undo takes other ones back.
+            for pixels in (reasons.is_flagged(chip.reasons), reasons.is_ours(chip.reasons)):
+                digest.update(np.packbits(pixels))
         return replace(self, run=digest.hexdigest()[:16])
 
     def chip(self, extver):
@@ -152,7 +155,7 @@ def name_for(exposure_path):
     -------
     str
     """
-    return f"{Path(exposure_path).stem}_deepcr.fits"
+    return f"{stem_of(exposure_path)}_deepcr.fits"
 
 
 def write(path, mask, notes=None, check=None, rights=None):

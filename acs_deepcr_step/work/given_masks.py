@@ -30,13 +30,21 @@ def with_masks(tasks, masks=None):
     if masks is None:
         chosen = [task.exposure.path.with_name(mask_file.name_for(task.exposure.path)) for task in tasks]
     else:
-        by_root = {mask_file.read_header(path).rootname: path for path in inputs.expand(masks).paths}
-        chosen = [by_root.get(task.exposure.rootname) for task in tasks]
+        by_root = {}
+        for path in inputs.expand(masks).paths:
+            by_root.setdefault(mask_file.read_header(path).rootname, []).append(path)
+        chosen = [_of_name(by_root.get(task.exposure.rootname, ()), task.exposure.path) for task in tasks]
     pairs = list(zip(tasks, chosen, strict=True))
     missing = [task.label for task, mask in pairs if mask is None or not mask.is_file()]
     if missing:
         raise InputError(f"There is no mask file for {', '.join(missing)}: name them, or put them beside.")
     return [_as_recorded(task, mask, mask_file.read_header(mask)) for task, mask in pairs]
+
+
+def _of_name(paths, exposure_path):
+    """Return the mask file of an exposure among those of its rootname: its flc and flt may each have one."""
+    name = mask_file.name_for(exposure_path)
+    return next((path for path in paths if path.name == name), paths[-1] if paths else None)
 
 
 def _as_recorded(task, path, mask):
