@@ -23,6 +23,7 @@ from ..files.splice import splice
 from ..flagging.chip import ChipImage
 from . import filling, results, up_to_date
 from .deciders import GivenMask, Network
+from .output_copy import require_same_pixels
 from .task import Outcome, Stage
 
 __all__ = [
@@ -138,7 +139,10 @@ def current_state(task):
         same = exposures.FileState.of(task.exposure.path) == task.exposure.state
     except OSError as error:
         raise ExposureError(f"{task.exposure.path} is gone ({error.strerror}).") from error
-    return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
+    current = task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
+    if task.original is not None:
+        require_same_pixels(current, task.original)
+    return current
 
 
 def known_mask(task):

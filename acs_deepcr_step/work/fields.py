@@ -1,7 +1,6 @@
 """Which exposures show the same field through the same filter."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -78,7 +77,7 @@ def _belong(one, other, footprints, tables):
         (a.instrument, a.passband) == (b.instrument, b.passband)
         and not _DISPERSERS & set(a.filter.split("+"))
         and same_polarisation(a.filter, *(footprints[its.label].orientation for its in (one, other)))
-        and tables.get(Path(a.path).resolve()) == tables.get(Path(b.path).resolve())
+        and tables.get(one.named_path.resolve()) == tables.get(other.named_path.resolve())
         and footprints[one.label].overlaps(footprints[other.label])
     )
 

@@ -28,12 +28,12 @@ def with_masks(tasks, masks=None):
         If an exposure has no mask file, or one is none.
     """
     if masks is None:
-        chosen = [task.exposure.path.with_name(mask_file.name_for(task.exposure.path)) for task in tasks]
+        chosen = [task.named_path.with_name(mask_file.name_for(task.named_path)) for task in tasks]
     else:
         by_root = {}
         for path in inputs.expand(masks).paths:
             by_root.setdefault(mask_file.read_header(path).rootname, []).append(path)
-        chosen = [_of_name(by_root.get(task.exposure.rootname, ()), task.exposure.path) for task in tasks]
+        chosen = [_of_name(by_root.get(task.exposure.rootname, ()), task.named_path) for task in tasks]
     pairs = list(zip(tasks, chosen, strict=True))
     missing = [task.label for task, mask in pairs if mask is None or not mask.is_file()]
     if missing:

@@ -7,12 +7,11 @@ from pathlib import Path
 from ..errors import ExposureError, InputError
 from ..files import clean_file, space
 from ..files.atomic import require_no_dangling_link
-from ..files.exposure import same_observation
 from ..files.inspection import inspect
 from ..files.provenance import is_flagged
 from ..files.splice import require_keepable_rights
 from ..network import models
-from . import calibrations, filling
+from . import calibrations, filling, output_copy
 from .executors import AT_A_TIME
 from .task import FieldPlan, Task
 
@@ -43,7 +42,9 @@ def plan_tasks(paths, parameters):
             exposure = inspect(file, parameters.any_detector)
             target = _target(exposure, parameters)
             label = str(target if parameters.output_dir else path)
-            tasks.append(Task(label, exposure, target, parameters, _model_for(exposure, parameters)))
+            base = output_copy.built_on(exposure, target, parameters.any_detector)
+            task = Task(label, base, target, parameters, _model_for(base, parameters))
+            tasks.append(task if base is exposure else replace(task, original=exposure))
             _require_names(tasks[-1])
         except ExposureError as error:
             faults.append(str(error))
@@ -148,10 +149,6 @@ def _target(exposure, parameters):
         raise ExposureError(
             f"{exposure.path} lies in the output_dir itself: give another, or none to flag in place."
         )
-    if target.exists():
-        there = inspect(target, parameters.any_detector)
-        if not same_observation(there, exposure) or not there.provenance:
-            raise ExposureError(f"{target} is there already and is not a result of this step: move it away.")
     return target
 
 
@@ -168,7 +165,7 @@ def _require_distinct_targets(tasks):
         other = seen.setdefault(os.path.realpath(task.target), task)
         if other is not task:
             raise InputError(
-                f"{other.exposure.path} and {task.exposure.path} would both become {task.target}: "
+                f"{other.named_path} and {task.named_path} would both become {task.target}: "
                 "run them with different output_dirs."
             )
 

@@ -39,6 +39,8 @@ class Task:
     probe : bool
         Only compute and store the probabilities: others of its field are asked
         before anything is flagged.
+    original : Exposure, optional
+        What the user named, where `exposure` is the copy of it that an earlier run made.
     """
 
     label: str
@@ -49,6 +51,12 @@ class Task:
     threads: int = 0
     mask: Path | None = None
     probe: bool = False
+    original: Exposure | None = None
+
+    @property
+    def named_path(self):
+        """The file that the user named."""
+        return (self.original or self.exposure).path
 
     @property
     def mask_path(self):
@@ -70,10 +78,15 @@ class Task:
         """Return the same task with absolute paths, for processes elsewhere."""
         return replace(
             self,
-            exposure=replace(self.exposure, path=Path(os.path.abspath(self.exposure.path))),
+            exposure=_absolute(self.exposure),
+            original=self.original and _absolute(self.original),
             target=Path(os.path.abspath(self.target)),
             mask=self.mask and Path(os.path.abspath(self.mask)),
         )
+
+
+def _absolute(exposure):
+    return replace(exposure, path=Path(os.path.abspath(exposure.path)))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def take_back(path):
 
 
 def without_cards(path):
-    """The exposure with a primary header that tells nothing of the step, as where another one was put back."""
+    """The exposure with a primary header that tells nothing of the step, as where another was put back."""
 
     def change(hdus):
         for key in [key for key in hdus[0].header if key == "DEEPCR" or key.startswith("DCR")]:
