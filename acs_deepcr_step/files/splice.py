@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ExposureError
-from .atomic import atomic, private
+from .atomic import atomic_under_lock, private
 from .exposure import opened, require_unchanged
 from .rights import Rights
 
@@ -65,7 +65,7 @@ def splice(exposure, target, edits, notes=None, before=None, rights=None):
             before()
             require_unchanged(exposure)
 
-    with atomic(target, notes, check, ExposureError) as temporary:
+    with atomic_under_lock(target, notes, check, ExposureError) as temporary:
         with opened(exposure) as source, open(temporary, "xb", opener=private) as copy:
             for part in parts:
                 for chunk in _chunks(source, part):

@@ -8,7 +8,7 @@ import jinja2
 
 from .. import __version__
 from ..arrays.reasons import REASONS
-from ..files.atomic import write_bytes
+from ..files.atomic import atomic, write_private
 from ..files.rights import Rights, strictest
 from ..instruments import ACS_WFC
 from . import MARK, cutouts, flagged_exposures, merit, page_warnings, sections
@@ -66,7 +66,8 @@ def write_page(inputs, path, table=None):
     )
     # It shows pixels: nobody may read it who may not read them.
     rights = strictest(Rights.of(flagged.exposure.path) for flagged in found)
-    write_bytes(path, text.encode(), rights=rights)
+    with atomic(path) as temporary:
+        write_private(temporary, text.encode(), rights)
     return path
 
 

@@ -5,6 +5,7 @@ they can run in any thread, process or machine that sees these, and be repeated.
 go the same way (`decide`, then `store`); what differs is who decides: see `deciders`.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -28,7 +29,7 @@ from .task import Outcome, Stage
 
 __all__ = [
     "DecidedExposure", "apply_mask", "current_state", "decide", "flag", "known_mask", "process_stage",
-    "store",
+    "remove_hidden_mask", "store",
 ]  # fmt: skip
 
 
@@ -76,6 +77,8 @@ def flag(task, stage=None):
     stage = stage or process_stage()
     stage.check()
     with locked(task.target, stage.stop.is_set):
+        if not task.probe or task.parameters.mask_file:
+            remove_hidden_mask(task)
         exposure, outcome, known = current_state(task), Outcome([]), known_mask(task)
         network = Network(task, known, stage)
         if task.probe and _probabilities_are_there(network, exposure):
@@ -126,6 +129,7 @@ def apply_mask(task, stage=None):
     stage.check()
     mask = mask_file.read(task.mask)
     with locked(task.target, stage.stop.is_set):
+        remove_hidden_mask(task)
         exposure, outcome = current_state(task), Outcome([])
         given = GivenMask(task, exposure, mask)
         decided = decide(task, exposure, known_mask(task), given, outcome)
@@ -143,6 +147,13 @@ def current_state(task):
     if task.original is not None:
         require_same_pixels(current, task.original)
     return current
+
+
+def remove_hidden_mask(task):
+    """Remove the probabilities that a killed run without mask files left; they can be made anew."""
+    with contextlib.suppress(OSError, ExposureError):
+        if mask_file.read_header(task.hidden_path).rootname == task.exposure.rootname:
+            task.hidden_path.unlink()
 
 
 def known_mask(task):

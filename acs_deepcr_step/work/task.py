@@ -69,10 +69,14 @@ class Task:
         return self.target.with_name(clean_file.name_for(self.target))
 
     @property
+    def hidden_path(self):
+        """Where a run that leaves no mask file keeps the probabilities between its passes."""
+        return self.mask_path.with_name(f".{self.mask_path.name}")
+
+    @property
     def probe_path(self):
-        """Where the probabilities are between the passes: a hidden file if no mask file is wanted."""
-        kept = self.parameters.mask_file
-        return self.mask_path if kept else self.mask_path.with_name(f".{self.mask_path.name}")
+        """Where the probabilities are between the passes."""
+        return self.mask_path if self.parameters.mask_file else self.hidden_path
 
     def absolute(self):
         """Return the same task with absolute paths, for processes elsewhere."""
