@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...files import atomic
 from ...regular_file import require_regular
 from . import download
+from .names import is_plain
 
 __all__ = ["MANIFEST", "Entry", "Manifest"]
 
@@ -77,9 +78,13 @@ class Manifest:
         try:
             require_regular(self.path)
             table = Table.read(self.path, format="ascii.ecsv")
-            return [
+            entries = [
                 Entry(**{name: _value(row[name], kind) for name, kind in _TYPES.items()}) for row in table
             ]
+            for name in {name for entry in entries for name in (entry.set, entry.name)}:
+                if not is_plain(name):
+                    raise ValueError(f"{name!r} is no name of a file")
+            return entries
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{self.path} cannot be read ({str(error).partition(chr(10))[0]}): mend it, or move the "

@@ -28,6 +28,7 @@ from ...files import atomic, space
 from ...regular_file import require_regular
 from . import download
 from .fetch_directory import exclusive, free_bytes, size_text
+from .names import is_plain
 from .unpacking import SUFFIXES, unpack
 
 __all__ = ["RECORD", "PatchArchive", "Plan", "fetch", "folders", "plan"]
@@ -247,6 +248,9 @@ def _of_record(address, directory, patience):
             f"{address} does not describe public files ({type(error).__name__}: {error}): check the address."
         ) from error
     archives = tuple(file for file in files if file.name.endswith(SUFFIXES))
+    strange = [file.name for file in archives if not is_plain(file.name)]
+    if strange:
+        raise ArchiveError(f"{address} lists {strange[0]!r}, which is no name of a file: check the address.")
     if not archives:
         raise ArchiveError(f"{address} has no archive among its {len(files)} files: check the address.")
     return archives
