@@ -17,6 +17,9 @@ from ..regular_file import require_regular
 
 __all__ = ["Inputs", "expand", "tables"]
 
+# Bytes; an association has some hundred members at most, of some dozen bytes each.
+_LARGEST_TABLE = 2**24
+
 # HST suffixes are set off by an underscore; people write a dot.
 _DOTTED = re.compile(r"\.(fl[ct])\.fits")
 
@@ -177,6 +180,8 @@ def _members(table, faults):
 
     try:
         structure.scan(table)
+        if table.stat().st_size > _LARGEST_TABLE:
+            raise ValueError("it is larger than any")
         rows = fits.getdata(table, 1)
         members = [
             (str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip().upper())

@@ -191,6 +191,22 @@ def test_hostile_size_is_refused_at_once(one, here, make, role):
         victim.unlink()
 
 
+def test_table_of_rows_without_end_is_refused_at_once(here):
+    """Its structure is sound; the rows are a hole in the file."""
+    columns = [fits.Column("MEMNAME", "14A", array=["A"]), fits.Column("MEMTYPE", "14A", array=["EXP-DTH"])]
+    path = here / "vast_asn.fits"
+    fits.BinTableHDU.from_columns(columns).writeto(path)
+    content = path.read_bytes()
+    rows = 400_000_000
+    old, new = (fits.Card("NAXIS2", n).image[:30].encode() for n in (1, rows))
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    with open(path, "r+b") as file:
+        file.truncate(len(content) - BLOCK + -(-28 * rows // BLOCK) * BLOCK)
+    refused_quickly(InputError, path, lambda: run(str(path), runfile=""))
+    path.unlink()
+
+
 # What only looks like a file
 
 
