@@ -65,7 +65,7 @@ def atomic(target, error=OutputError):
 
 @contextlib.contextmanager
 def atomic_under_lock(target, notes=None, check=None, error=OutputError):
-    """Do as `atomic`, for a file that belongs to an exposure whose lock is held.
+    """Do as `atomic`, for a file whose own lock, or that of its exposure, is held already.
 
     Parameters
     ----------
