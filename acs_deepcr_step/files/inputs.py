@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..regular_file import require_regular
 
 __all__ = ["Inputs", "expand", "require_directory"]
+
+# Bytes; an association has some hundred members at most, of some dozen bytes each.
+_LARGEST_TABLE = 2**24
 
 # HST suffixes are set off by an underscore; people write a dot.
 _DOTTED = re.compile(r"\.(fl[ct])\.fits")
@@ -128,6 +132,7 @@ def _written(given, notes, faults):
 
 def _listed(path, notes, faults):
     try:
+        require_regular(path)
         # Some editors begin a text with a mark of its byte order.
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
@@ -208,11 +213,13 @@ def _members(table, faults):
     """Exposures of an association table: flc where there is one, else flt."""
     from astropy.io import fits
 
-    from . import fitsbytes
+    from . import structure
     from .fits_reader import quiet
 
     try:
-        fitsbytes.check_counts(table)
+        structure.scan(table)
+        if table.stat().st_size > _LARGEST_TABLE:
+            raise ValueError("it is larger than any")
         with quiet():
             rows = fits.getdata(table, 1)
             members = [

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import ModelError
+from ..regular_file import require_regular
 from . import weights_file
 from .published import (
     AUTO,
@@ -147,9 +148,7 @@ def _recognised(fingerprint, described):
 
 def _read(path):
     try:
-        # A device or a pipe has no end, or never begins.
-        if os.path.exists(path) and not path.is_file():
-            raise OSError(0, "it is no plain file")
+        require_regular(path)
         size = path.stat().st_size
         if size > _MAX_BYTES:
             raise ModelError(f"{path} is too large ({size} bytes) to be the weights of such a network.")

@@ -5,6 +5,7 @@ they can run in any thread, process or machine that sees these, and be repeated.
 go the same way (`decide`, then `store`); what differs is who decides: see `deciders`.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -19,15 +20,17 @@ from ..files import exposure as exposures
 from ..files import fitsbytes, mask_file, provenance
 from ..files.atomic import locked
 from ..files.inspection import inspect
+from ..files.rights import Rights
 from ..files.splice import splice
 from ..flagging.chip import ChipImage
 from . import filling, results, up_to_date
 from .deciders import GivenMask, Network
+from .output_copy import require_same_pixels
 from .task import Outcome, Stage
 
 __all__ = [
-    "DecidedExposure", "apply_mask", "current_state", "decide", "flag", "known_mask", "process_stage",
-    "store", "stored_probabilities", "with_current_state",
+    "DecidedExposure", "apply_mask", "current_headers", "current_state", "decide", "flag", "known_mask",
+    "process_stage", "remove_hidden_mask", "store", "stored_probabilities", "with_current_state",
 ]  # fmt: skip
 
 # How often a file is read anew that other runs write into meanwhile.
@@ -79,6 +82,8 @@ def flag(task, stage=None):
     stage = stage or process_stage()
     stage.check()
     with locked(task.target, stage.stop.is_set):
+        if not task.probe or task.parameters.mask_file:
+            remove_hidden_mask(task)
         exposure, outcome, known = current_state(task), Outcome([]), known_mask(task)
         if task.probe:
             stored = Network(task, stored_probabilities(task), stage)
@@ -143,6 +148,7 @@ def apply_mask(task, stage=None):
     stage.check()
     mask = mask_file.read(task.mask)
     with locked(task.target, stage.stop.is_set):
+        remove_hidden_mask(task)
         exposure, outcome = current_state(task), Outcome([])
         given = GivenMask(task, exposure, mask)
         decided = decide(task, exposure, known_mask(task), given, outcome)
@@ -151,12 +157,30 @@ def apply_mask(task, stage=None):
 
 
 def current_state(task):
-    """Return the exposure as it is now: another run may have flagged it while we waited."""
+    """Return the exposure as it is now, made of the pixels that the user named.
+
+    Another run may have flagged it while we waited.
+    """
+    current = current_headers(task)
+    if task.original is not None:
+        require_same_pixels(current, task.original)
+    return current
+
+
+def current_headers(task):
+    """Return the exposure as its headers are now; its pixels are not looked at."""
     try:
         same = exposures.FileState.of(task.exposure.path) == task.exposure.state
     except OSError as error:
         raise ExposureError(f"{task.exposure.path} is gone ({error.strerror}).") from error
     return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
+
+
+def remove_hidden_mask(task):
+    """Remove the probabilities that a killed run without mask files left; they can be made anew."""
+    with contextlib.suppress(OSError, ExposureError):
+        if mask_file.read_header(task.hidden_path).rootname == task.exposure.rootname:
+            task.hidden_path.unlink()
 
 
 def with_current_state(task, function):
@@ -179,13 +203,13 @@ def with_current_state(task, function):
     ExposureError
         Of the function, about a file that did not change meanwhile, or if it changes all the time.
     """
-    tries, now = 0, current_state(task)
+    tries, now = 0, current_headers(task)
     while True:
         try:
             return function(now)
         except ExposureError:
             tries, before = tries + 1, now
-            now = current_state(replace(task, exposure=before))
+            now = current_headers(replace(task, exposure=before))
             if now is before or tries == _TRIES:
                 raise
 
@@ -275,7 +299,8 @@ def store(task, exposure, mask, decided, stage, notes):
             filling.write(task, exposure, mask, new, stage, notes)
         if task.parameters.mask_file or task.probe:
             path = task.probe_path if task.probe else task.mask_path
-            mask_file.write(path, mask, notes, lambda: exposures.require_unchanged(exposure))
+            rights = Rights.of(exposure.path)
+            mask_file.write(path, mask, notes, lambda: exposures.require_unchanged(exposure), rights)
 
     # The other files take their places when nothing is left to do but to put the exposure into its own.
     if new:

@@ -2,7 +2,6 @@
 
 import contextlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files.chip_wcs import read_wcs
 from ..flagging.consensus import chip_map
-from .exposure_work import current_state, with_current_state
+from .exposure_work import current_headers, with_current_state
 from .task import Field, FieldPlan
 
 __all__ = ["find_fields", "same_polarisation"]
@@ -80,7 +79,7 @@ def find_fields(tasks, tables=None):
 def _as_now(task):
     """Return the task with its exposure as the file is now: planning many takes a while."""
     with contextlib.suppress(ExposureError):  # it fails by itself, and is named, when its turn comes
-        return replace(task, exposure=current_state(task))
+        return replace(task, exposure=current_headers(task))
     return task
 
 
@@ -90,7 +89,7 @@ def _belong(one, other, footprints, tables):
         (a.instrument, a.passband) == (b.instrument, b.passband)
         and not _DISPERSERS & set(a.filter.split("+"))
         and same_polarisation(a.filter, *(footprints[its.label].orientation for its in (one, other)))
-        and tables.get(Path(a.path).resolve()) == tables.get(Path(b.path).resolve())
+        and tables.get(one.named_path.resolve()) == tables.get(other.named_path.resolve())
         and footprints[one.label].overlaps(footprints[other.label])
     )
 

@@ -46,7 +46,7 @@ def _by_rootname(masks):
     found, faults = {}, []
     for path in inputs.expand(masks).paths:
         try:
-            found[mask_file.read_header(path).rootname] = path
+            found.setdefault(mask_file.read_header(path).rootname, []).append(path)
         except ExposureError as error:
             faults.append(str(error))
     return found, faults
@@ -55,9 +55,9 @@ def _by_rootname(masks):
 def _with_mask(task, by_root, faults):
     """Return the task with its mask file, and the parameters that the mask was made with."""
     if by_root is None:
-        path = task.exposure.path.with_name(mask_file.name_for(task.exposure.path))
+        path = task.named_path.with_name(mask_file.name_for(task.named_path))
     else:
-        path = by_root.get(task.exposure.rootname)
+        path = _of_name(by_root.get(task.exposure.rootname, ()), task.named_path)
     if path is None or not path.is_file():
         # Whose mask it was, a file that cannot be read does not tell: its fault may be the reason.
         raise ExposureError(
@@ -66,3 +66,9 @@ def _with_mask(task, by_root, faults):
     mask = mask_file.read_header(path)
     parameters = replace(task.parameters, decision=mask.decision)
     return replace(task, mask=path, parameters=parameters, model=mask.made_by.model)
+
+
+def _of_name(paths, exposure_path):
+    """Return the mask file of an exposure among those of its rootname: its flc and flt may each have one."""
+    name = mask_file.name_for(exposure_path)
+    return next((path for path in paths if path.name == name), paths[-1] if paths else None)

@@ -7,15 +7,18 @@ handlers of any logger are touched.
 
 import contextlib
 import datetime
+import errno
 import importlib.metadata
 import logging
 import os
+import stat
 import sys
 import time
 
 from .. import __version__, handoff
 from ..errors import InputError, printable, warn
 from ..files import space
+from ..files.atomic import require_no_dangling_link
 from ..files.inputs import require_directory
 from ..network import models
 from . import filling
@@ -63,10 +66,14 @@ class RunLog:
     def __init__(self, path):
         self._file, self._steps, self._began = None, [], time.perf_counter()
         if path:
+            path = os.path.expanduser(path)
+            require_no_dangling_link(path, InputError)
             try:
-                self._file = _File(os.path.expanduser(path), mode="a", encoding="utf-8")
+                if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+                    raise OSError(errno.EINVAL, "it is a pipe")  # waited for until somebody reads it
+                self._file = _File(path, mode="a", encoding="utf-8")
             except OSError as error:
-                if not os.path.isabs(os.path.expanduser(path)):
+                if not os.path.isabs(path):
                     require_directory()
                 raise InputError(
                     f"The log file {path} cannot be written ({error.strerror}): "

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from ..errors import ExposureError, InputError
 from ..files import clean_file, space
-from ..files.exposure import same_observation
+from ..files.atomic import require_no_dangling_link
 from ..files.inspection import inspect
 from ..files.provenance import is_flagged
+from ..files.splice import require_keepable_rights
 from ..network import models
-from . import calibrations, fewer, filling
+from . import calibrations, fewer, filling, output_copy
 from .executors import AT_A_TIME
 from .task import FieldPlan, Plan, Refusal, Task
 
@@ -72,10 +73,11 @@ class _Input:
 
 def _task(one, parameters):
     exposure = inspect(one.file, parameters.any_detector)
-    _require_target(one, exposure, parameters)
-    task = Task(one.label, exposure, one.target, parameters, _model_for(exposure, parameters))
-    if parameters.clean_file:
-        clean_file.require_own(task.clean_path, exposure)
+    _require_target(one, parameters)
+    base = output_copy.built_on(exposure, one.target, parameters.any_detector)
+    original = None if base is exposure else exposure
+    task = Task(one.label, base, one.target, parameters, _model_for(base, parameters), original=original)
+    _require_names(task)
     return task
 
 
@@ -174,21 +176,25 @@ def _model_for(exposure, parameters):
     return models.for_filter(exposure.filter.split("+")[0])
 
 
-def _require_target(one, exposure, parameters):
+def _require_target(one, parameters):
     """Refuse an exposure whose result cannot go where it should."""
     if not parameters.output_dir:
         space.require_writable(one.file.parent, one.file if parameters.update_dq else None)
+        if parameters.update_dq:
+            require_keepable_rights(one.file)
         return
+    require_no_dangling_link(one.target, ExposureError)
     if os.path.realpath(one.target) == os.path.realpath(one.file):
         raise ExposureError(
             f"{one.file} lies in the output_dir itself: give another, or none to flag in place."
         )
-    if one.target.exists():
-        there = inspect(one.target, parameters.any_detector)
-        if not same_observation(there, exposure) or not there.provenance:
-            raise ExposureError(
-                f"{one.target} is there already and is not a result of this step: move it away."
-            )
+
+
+def _require_names(task):
+    """Refuse names of outputs that lead nowhere, or to what is no file of the step."""
+    require_no_dangling_link(task.mask_path, ExposureError)
+    if task.parameters.clean_file:
+        clean_file.require_own(task.clean_path, task.exposure)
 
 
 def _require_distinct_targets(inputs):

@@ -42,6 +42,8 @@ class Task:
         before anything is flagged.
     made_by : mask_file.MadeBy, optional
         What the first pass made the probabilities with, once it is over.
+    original : Exposure, optional
+        What the user named, where `exposure` is the copy of it that an earlier run made.
     """
 
     label: str
@@ -53,6 +55,12 @@ class Task:
     mask: Path | None = None
     probe: bool = False
     made_by: mask_file.MadeBy | None = None
+    original: Exposure | None = None
+
+    @property
+    def named_path(self):
+        """The file that the user named."""
+        return (self.original or self.exposure).path
 
     @property
     def mask_path(self):
@@ -65,19 +73,28 @@ class Task:
         return self.target.with_name(clean_file.name_for(self.target))
 
     @property
+    def hidden_path(self):
+        """Where a run that leaves no mask file keeps the probabilities between its passes."""
+        return self.mask_path.with_name(f".{self.mask_path.name}")
+
+    @property
     def probe_path(self):
-        """Where the probabilities are between the passes: a hidden file if no mask file is wanted."""
-        kept = self.parameters.mask_file
-        return self.mask_path if kept else self.mask_path.with_name(f".{self.mask_path.name}")
+        """Where the probabilities are between the passes."""
+        return self.mask_path if self.parameters.mask_file else self.hidden_path
 
     def absolute(self):
         """Return the same task with absolute paths, for processes elsewhere."""
         return replace(
             self,
-            exposure=replace(self.exposure, path=Path(os.path.abspath(self.exposure.path))),
+            exposure=_absolute(self.exposure),
+            original=self.original and _absolute(self.original),
             target=Path(os.path.abspath(self.target)),
             mask=self.mask and Path(os.path.abspath(self.mask)),
         )
+
+
+def _absolute(exposure):
+    return replace(exposure, path=Path(os.path.abspath(exposure.path)))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..files.atomic import locked
 from ..files.exposure import read_dq, read_sci
 from ..files.splice import splice
 from . import results
-from .exposure_work import current_state, process_stage
+from .exposure_work import current_state, process_stage, remove_hidden_mask
 from .task import Outcome
 
 __all__ = ["take_flags_back"]
@@ -40,6 +40,7 @@ def take_flags_back(task, stage=None):
     stage = stage or process_stage()
     stage.check()
     with locked(task.target, stage.stop.is_set):
+        remove_hidden_mask(task)
         exposure, outcome, arrays = current_state(task), Outcome([]), {}
         earlier = provenance.earlier_flags(exposure)
         if earlier is not None and earlier.flagged is not None:

@@ -27,6 +27,7 @@ def rows(scale):
     import crashes
     import endurance
     import fields
+    import hostile
     import mutants
     import rivals
 
@@ -44,6 +45,9 @@ def rows(scale):
     yield crashes.no_permission
     if os.geteuid() == 0:
         yield lambda root: crashes.no_permission(root, NOBODY)
+        yield lambda root: hostile.another_user(root, many(60))
+    yield lambda root: hostile.flips_in_masks(root, many(60))
+    yield lambda root: hostile.hostile_sizes(root, many(60))
     yield lambda root: rivals.other_program(root, many(400))
     yield lambda root: rivals.two_writers(root, many(100))
     yield lambda root: rivals.lock_after_a_kill(root, many(40))

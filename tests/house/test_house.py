@@ -28,6 +28,7 @@ ORDER = (
     ("config",),
     ("arrays",),
     ("instruments",),
+    ("regular_file",),
     ("errors",),
 )
 PLACE = {name: number for number, names in enumerate(ORDER) for name in names}

@@ -173,7 +173,7 @@ def test_archive_that_grows_when_it_is_read(refused, one):
 def test_a_device_or_a_pipe_is_no_file_of_weights(refused, one, path):
     if not path.startswith("/"):
         os.mkfifo(path)
-    with pytest.raises(ModelError, match="no plain file"):
+    with pytest.raises(ModelError, match="no regular file"):
         flag(one, model=path)
 
 
@@ -230,10 +230,10 @@ def test_published_weights_give_numbers(name):
         Engine(models.load(name, "mask" if name in models.names() else "inpaint"))
 
 
-def test_calibration_that_is_no_plain_file(tmp_path):
+def test_calibration_that_is_no_regular_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero"):
-        with pytest.raises(ModelError, match="no plain file"):
+        with pytest.raises(ModelError, match="no regular file"):
             calibration_file.read(path)
 
 

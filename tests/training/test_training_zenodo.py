@@ -66,6 +66,15 @@ def standin(packed):
         yield standin
 
 
+@pytest.mark.parametrize("key", ["a/..tar", "-x.tar", "a\x1b.tar", "~/.tar", "a b.tar"])
+def test_record_with_a_strange_name_is_refused(standin, tmp_path, key):
+    standin.record["files"][0]["key"] = key
+    standin.files[RECORD] = json.dumps(standin.record).encode()
+    with pytest.raises(ArchiveError, match="no name of a file"):
+        zenodo.plan(tmp_path / "home", standin.address + RECORD)
+    assert not (tmp_path / "home").exists()
+
+
 def contents(directory):
     return {
         str(path.relative_to(directory)): path.read_bytes()
