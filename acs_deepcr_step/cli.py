@@ -14,11 +14,11 @@ import argparse
 import contextlib
 import signal
 import sys
-import threading
 import warnings
 
 from . import __version__
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
+from .ends import Ended, ended_like_an_interrupt
 from .errors import InputError, ParameterError, RunError, StepError, StepWarning, printable
 from .streams import say, survives_its_streams
 from .training import commands as training_commands
@@ -56,7 +56,7 @@ def main(argv=None):
         warnings.simplefilter("always", StepWarning)
         warnings.showwarning = _show_warning
         try:
-            with _ended_like_an_interrupt():
+            with ended_like_an_interrupt():
                 arguments.command(arguments)
         except RunError as error:
             _print_table(error.table)
@@ -66,7 +66,7 @@ def main(argv=None):
         except OSError as error:
             return _complain(_directory_fault() or error, 2)
         except KeyboardInterrupt as interrupt:
-            number = interrupt.number if isinstance(interrupt, _Ended) else signal.SIGINT
+            number = interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT
             return _complain(
                 "interrupted: finished exposures stay finished, the others are as they were", 128 + number
             )
@@ -82,39 +82,6 @@ def _directory_fault():
     except InputError as error:
         return error
     return None
-
-
-class _Ended(KeyboardInterrupt):
-    """A signal asked for the end, as a batch system or a closed terminal does."""
-
-    def __init__(self, number):
-        super().__init__(number)
-        self.number = number
-
-
-@contextlib.contextmanager
-def _ended_like_an_interrupt():
-    """Treat SIGTERM and SIGHUP like Ctrl-C: no temporary file and no worker is left.
-
-    What the caller of `main` does with a signal, or ignores (nohup), stays.
-    """
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
-    if threading.current_thread() is not threading.main_thread():
-        ours = []  # only the main thread may
-
-    def end(number, _frame):
-        for one in ours:
-            signal.signal(one, signal.SIG_IGN)  # once is enough: the work is ending
-        raise _Ended(number)
-
-    for number in ours:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _complain(error, status):

@@ -1,16 +1,19 @@
-"""The streams that the command prints to: closed, full, without letters, or read by ``head``.
+"""What surrounds the command: the streams that it prints to, and the signals that end it.
 
-None of that may cost an exposure, or say that nothing was done where something was.
+Streams that are closed, full, without letters, or read by ``head`` may not cost an exposure,
+or say that nothing was done where something was.
 """
 
 import contextlib
 import functools
 import os
+import signal
 import sys
+import threading
 
 from .errors import printable
 
-__all__ = ["say", "survives_its_streams"]
+__all__ = ["Ended", "ended_like_an_interrupt", "say", "survives_its_streams"]
 
 
 class _Stream:
@@ -139,3 +142,42 @@ def _spelling_all(stream):
     finally:
         with contextlib.suppress(OSError, ValueError):  # it may be full or closed
             stream.reconfigure(errors=before)
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asked for the end, as a batch system or a closed terminal does.
+
+    Parameters
+    ----------
+    number : int
+        Of the signal.
+    """
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def ended_like_an_interrupt():
+    """Treat SIGTERM and SIGHUP like Ctrl-C: no temporary file and no worker is left.
+
+    What the caller of `main` does with a signal, or ignores (nohup), stays.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []  # only the main thread may
+
+    def end(number, _frame):
+        for one in ours:
+            signal.signal(one, signal.SIG_IGN)  # once is enough: the work is ending
+        raise Ended(number)
+
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

@@ -5,7 +5,6 @@ they can run in any thread, process or machine that sees these, and be repeated.
 go the same way (`decide`, then `store`); what differs is who decides: see `deciders`.
 """
 
-import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -25,12 +24,13 @@ from ..files.splice import splice
 from ..flagging.chip import ChipImage
 from . import filling, results, up_to_date
 from .deciders import GivenMask, Network
+from .masks_beside import known_mask, remove_hidden_mask, stored_probabilities
 from .output_copy import require_same_pixels
 from .task import Outcome, Stage
 
 __all__ = [
-    "DecidedExposure", "apply_mask", "current_headers", "current_state", "decide", "flag", "known_mask",
-    "process_stage", "remove_hidden_mask", "store", "stored_probabilities", "with_current_state",
+    "DecidedExposure", "apply_mask", "current_headers", "current_state", "decide", "flag",
+    "process_stage", "store", "with_current_state",
 ]  # fmt: skip
 
 # How often a file is read anew that other runs write into meanwhile.
@@ -101,20 +101,6 @@ def flag(task, stage=None):
         return Outcome([], outcome.warnings, network.made_by) if task.probe else outcome
 
 
-def stored_probabilities(task):
-    """Return the mask file with the probabilities of the first pass, or None.
-
-    Another run on the same exposure may have replaced it, or, where no mask file is wanted, taken it away
-    when it ended.
-    """
-    try:
-        return mask_file.read(task.probe_path) if task.probe_path.exists() else None
-    except ExposureError:
-        if task.parameters.mask_file and task.probe_path.exists():
-            raise  # not ours to replace
-        return None
-
-
 def _probabilities_are_there(network, exposure):
     """Whether an earlier run left the probabilities that the other exposures' decision needs."""
     known = network.known
@@ -176,13 +162,6 @@ def current_headers(task):
     return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
 
 
-def remove_hidden_mask(task):
-    """Remove the probabilities that a killed run without mask files left; they can be made anew."""
-    with contextlib.suppress(OSError, ExposureError):
-        if mask_file.read_header(task.hidden_path).rootname == task.exposure.rootname:
-            task.hidden_path.unlink()
-
-
 def with_current_state(task, function):
     """Return what a function makes of the exposure as its file is now.
 
@@ -212,11 +191,6 @@ def with_current_state(task, function):
             now = current_headers(replace(task, exposure=before))
             if now is before or tries == _TRIES:
                 raise
-
-
-def known_mask(task):
-    """Return the mask file that is there already, or None."""
-    return mask_file.read(task.mask_path) if task.mask_path.exists() else None
 
 
 def decide(task, exposure, known, decider, outcome):

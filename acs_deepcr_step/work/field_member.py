@@ -24,7 +24,7 @@ from ..flagging.consensus.field_chip import FieldChip
 from ..flagging.consensus.pointing import ChipStars, PointingFacts
 from ..flagging.consensus.starfit import find_stars
 from ..flagging.consensus.stars import Stars
-from . import exposure_work
+from . import exposure_work, masks_beside
 from .deciders import Network
 from .task import Task
 
@@ -191,7 +191,7 @@ def measure_member(task, stage=None):
     """
     stage = stage or exposure_work.process_stage()
     stage.check()
-    network = Network(task, exposure_work.stored_probabilities(task), stage)
+    network = Network(task, masks_beside.stored_probabilities(task), stage)
 
     def measured(exposure):
         wcs = read_wcs(exposure)

@@ -16,7 +16,7 @@ from ..flagging.consensus.comparison import compared
 from ..flagging.consensus.decision import decide as decide_on_field
 from ..flagging.consensus.field_chip import FieldChip
 from ..flagging.consensus.pointing import Pointing
-from . import calibrations, exposure_work, results, up_to_date
+from . import calibrations, exposure_work, masks_beside, results, up_to_date
 from .asked import choose
 from .deciders import Network
 from .field_member import FieldMember
@@ -106,9 +106,9 @@ def flag_member(task, stage=None):
     own, outcome = replace(task.task, threads=task.threads), Outcome([])
     with locked(own.target, stage.stop.is_set):
         member = task.member.refreshed()
-        exposure, known = member.exposure, exposure_work.stored_probabilities(own)
+        exposure, known = member.exposure, masks_beside.stored_probabilities(own)
         network = Network(own, known, stage)
-        there = known if own.probe_path == own.mask_path else exposure_work.known_mask(own)
+        there = known if own.probe_path == own.mask_path else masks_beside.known_mask(own)
         if own.parameters.rerun == "skip" and up_to_date.is_up_to_date(
             own, there, network.made_by, outcome, task.field_id, 1 + len(task.asked)
         ):

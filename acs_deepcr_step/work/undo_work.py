@@ -13,7 +13,8 @@ from ..files.atomic import locked
 from ..files.exposure import read_dq, read_sci
 from ..files.splice import splice
 from . import results
-from .exposure_work import current_state, process_stage, remove_hidden_mask
+from .exposure_work import current_state, process_stage
+from .masks_beside import remove_hidden_mask
 from .task import Outcome
 
 __all__ = ["take_flags_back"]

@@ -4,11 +4,13 @@ import os
 
 import hostile
 import pytest
+from verdict import place_for_others
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can become another user")
-def test_no_user_loses_an_exposure_to_a_colleague(tmp_path_factory):
-    tally = hostile.another_user(tmp_path_factory.mktemp("another_user"), 10)
+def test_no_user_loses_an_exposure_to_a_colleague():
+    with place_for_others() as root:
+        tally = hostile.another_user(root, 10)
     assert tally.lost == [] and tally.trials == 10
     assert tally.refused and tally.new
 

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 from harness import Conditions, call
-from verdict import SECOND, Site, flag
+from verdict import SECOND, Site, flag, place_for_others
 
 from acs_deepcr_step import report
 from acs_deepcr_step.files import clean_file
@@ -17,11 +17,9 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can b
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    root = tmp_path_factory.mktemp("rights")
-    for parent in (root, *list(root.parents)[:2]):
-        parent.chmod(0o755)  # another user may come here
-    return Site(root)
+def made():
+    with place_for_others() as root:
+        yield Site(root)
 
 
 @pytest.fixture
