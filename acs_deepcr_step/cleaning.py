@@ -6,6 +6,7 @@ from .arrays import dq as bits
 from .arrays import reasons
 from .arrays.background_map import measure_map
 from .arrays.morphology import require_growth
+from .arrays.numerics import numpy_defaults
 from .arrays.probabilities import to_scaled
 from .config.decision import Decision
 from .errors import ParameterError
@@ -18,6 +19,7 @@ from .network.inpaint import Inpainter
 __all__ = ["clean"]
 
 
+@numpy_defaults()
 def clean(
     image, model=models.GLOBAL, inpaint=models.INPAINT, threshold=0.5, grow=0,
     *, dq=None, protect_saturated=True, device="auto", precision="auto",

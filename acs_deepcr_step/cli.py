@@ -4,18 +4,23 @@ The options of ``acs-deepcr run`` are made from the parameter specification, and
 their values are checked where those of parameter files and keywords are.
 Everything heavy is imported by the subcommand that needs it.
 
-Exit status: 0 all well; 1 an exposure failed (the others are finished); 2 the
-call cannot be carried out, and nothing was changed; 130 interrupted.
+Exit status: 0 all well; 1 an exposure failed (the others are finished), or what was
+printed is lost (the work is done); 2 the call cannot be carried out, or no file is
+sound, and nothing was changed; 130 interrupted, or 128 and the number of the signal
+that ended it (SIGTERM, SIGHUP).
 """
 
 import argparse
 import contextlib
+import signal
 import sys
 import warnings
 
 from . import __version__
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
-from .errors import ParameterError, RunError, StepError, StepWarning
+from .ends import Ended, ended_like_an_interrupt
+from .errors import InputError, ParameterError, RunError, StepError, StepWarning, printable
+from .streams import say, survives_its_streams
 from .training import commands as training_commands
 
 __all__ = ["DEMO_DIR", "PROG", "build_parser", "main"]
@@ -31,6 +36,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+@survives_its_streams
 def main(argv=None):
     """Carry out one command.
 
@@ -50,21 +56,36 @@ def main(argv=None):
         warnings.simplefilter("always", StepWarning)
         warnings.showwarning = _show_warning
         try:
-            arguments.command(arguments)
+            with ended_like_an_interrupt():
+                arguments.command(arguments)
         except RunError as error:
             _print_table(error.table)
             return _complain(error, 1)
-        except (StepError, OSError) as error:
+        except StepError as error:
             return _complain(error, 2)
-        except KeyboardInterrupt:
+        except OSError as error:
+            return _complain(_directory_fault() or error, 2)
+        except KeyboardInterrupt as interrupt:
+            number = interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT
             return _complain(
-                "interrupted: finished exposures stay finished, the others are as they were", 130
+                "interrupted: finished exposures stay finished, the others are as they were", 128 + number
             )
     return 0
 
 
+def _directory_fault():
+    """Return what is wrong with the current directory, or None: a missing file may only seem so."""
+    from .files.inputs import require_directory
+
+    try:
+        require_directory()
+    except InputError as error:
+        return error
+    return None
+
+
 def _complain(error, status):
-    print(f"{PROG}: {str(error).replace(chr(10), ' ')}", file=sys.stderr)
+    print(f"{PROG}: {printable(str(error).replace(chr(10), ' '))}", file=sys.stderr)
     return status
 
 
@@ -219,11 +240,11 @@ def _report_arguments(command):
 def _report(arguments):
     from . import report
 
-    print(report.write(arguments.files, arguments.output or report.NAME))
+    say(report.write(arguments.files, arguments.output or report.NAME))
 
 
 def _print_table(table):
-    print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
+    say(*table.pformat(max_lines=-1, max_width=-1))
 
 
 def _pars_arguments(command):
@@ -284,8 +305,7 @@ def _simulate(arguments):
         paths = association(arguments.outdir, **settings)
     except ValueError as error:
         raise ParameterError(f"{str(error).rstrip('.')}.") from error
-    for path in paths:
-        print(path)
+    say(*paths)
 
 
 def _demo_arguments(command):

@@ -4,14 +4,36 @@ Every error that a user's input can cause is one of these; each message is a
 sentence that names the file or parameter, says what is wrong and what to do.
 """
 
+import contextlib
+import warnings
+
 __all__ = [
     "ArchiveError", "ArrayError", "ArrayTypeError", "DrizzlepacError", "ExposureError", "InputError",
     "ModelError", "OutputError", "ParameterError", "RunError", "StepError", "StepWarning", "message_of",
+    "printable", "warn",
 ]  # fmt: skip
+
+
+def printable(text):
+    """Return a text with escapes for what would steer a terminal: it may hold names of files and headers.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class StepError(Exception):
     """Base class of all errors raised on purpose by acs_deepcr_step."""
+
+    def __str__(self):
+        return printable(super().__str__())
 
 
 class ParameterError(StepError, ValueError):
@@ -70,6 +92,23 @@ class RunError(StepError):
 
 class StepWarning(UserWarning):
     """Something the user should know about; the result is usable."""
+
+    def __str__(self):
+        return printable(super().__str__())
+
+
+def warn(message, stacklevel=2):
+    """Warn the user with a `StepWarning`.
+
+    Parameters
+    ----------
+    message : str
+    stacklevel : int
+        As of `warnings.warn`, counted from the caller.
+    """
+    # A host that has closed its stream of errors cannot be told; that is no fault of an exposure.
+    with contextlib.suppress(ValueError):
+        warnings.warn(message, StepWarning, stacklevel=stacklevel + 1)
 
 
 def message_of(error):

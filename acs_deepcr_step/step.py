@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
-from .errors import ParameterError, RunError
+from .errors import ParameterError, RunError, StepError
 from .files import inputs
 
 # Work on pixels is imported where it begins: TEAL imports this module only to look at it.
@@ -19,7 +19,7 @@ def run(input=None, configobj=None, *, executor=None, **pars):
 
     Parameters
     ----------
-    input : str, path-like, list of these, or ConfigObj, optional
+    input : str, path-like, iterable of these, or ConfigObj, optional
         Wildcard, comma list, ``@file``, ``_asn.fits`` table or path; a ConfigObj
         here is TEAL calling. Default: the parameter ``input``.
     configobj : str, path-like or ConfigObj, optional
@@ -46,14 +46,19 @@ def run(input=None, configobj=None, *, executor=None, **pars):
     Raises
     ------
     ParameterError, InputError, ExposureError, ModelError
-        Before anything is changed: a fault of the call, or of a file's headers;
-        every one is named.
+        Before anything is changed: a fault of the call (a parameter, an input that
+        matches nothing, two results of one name, no room, ``rerun='error'``), or
+        faults of every single file.
     RunError
-        At the end, if exposures failed for their pixels or could not be written.
-        They are as they were; the others are finished. It carries the table.
+        At the end, if some exposures failed, for their headers or pixels, or because
+        they could not be written. They are as they were; the others are finished. It
+        carries the table.
 
     Notes
     -----
+    One bad file does not stop the others. The headers of all are read first, and a
+    warning names all faulty files before work begins.
+
     SCI and ERR are never changed, and of DQ only ``crbit``. A second run takes the
     flags of the first one back before it sets its own.
 
@@ -71,17 +76,18 @@ def run(input=None, configobj=None, *, executor=None, **pars):
         raise ParameterError(
             "mask_file=no, update_dq=no and clean_file=no together leave nothing to write: set one to yes."
         )
+    _require_workers(1 if executor is not None else parameters.workers)
     from .work import plan
     from .work.exposure_work import flag
 
     given = inputs.expand(parameters.input if input is None else input)
-    tasks = plan.plan_tasks(given.paths, parameters)
-    plan.require_runnable(tasks, parameters, executor)
-    fields = plan.plan_fields(tasks, parameters, inputs.tables(parameters.input if input is None else input))
-    page = _report_path(tasks, parameters)
-    return _carry_out(
-        "run", flag, tasks, parameters, given.notes, executor=executor, fields=fields, page=page
-    )
+
+    def planned():
+        found = plan.plan_exposures(given.paths, parameters)
+        plan.require_runnable(found.tasks, parameters, executor)
+        return plan.plan_fields(found, parameters, given.tables)
+
+    return _carry_out("run", flag, planned, parameters, given.notes, executor)
 
 
 def undo(input, **pars):
@@ -102,11 +108,12 @@ def undo(input, **pars):
 
     Raises
     ------
-    InputError, ExposureError
-        Before anything is changed.
+    ParameterError, InputError, ExposureError
+        Before anything is changed: a fault of the call, or faults of every single file.
     RunError
-        If flags could not be taken back, because the mask file that records them
-        is missing or of another exposure. Those files are as they were.
+        At the end, if some files are faulty, or flags could not be taken back, because
+        the mask file that records them is missing or of another exposure. Those files
+        are as they were; the others are finished.
 
     Notes
     -----
@@ -114,12 +121,16 @@ def undo(input, **pars):
     stays too: a later `run` reuses its probabilities. So does a clean file.
     """
     parameters = resolve_some(UNDO_PARAMETERS, pars)
-    from .work.plan import plan_tasks
+    _require_workers(parameters.workers)
+    from .work.plan import plan_exposures
     from .work.undo_work import take_flags_back
 
     given = inputs.expand(input)
-    tasks = plan_tasks(given.paths, parameters)
-    return _carry_out("undo", take_flags_back, tasks, parameters, given.notes)
+
+    def planned():
+        return plan_exposures(given.paths, parameters)
+
+    return _carry_out("undo", take_flags_back, planned, parameters, given.notes)
 
 
 def apply(files, masks=None, **pars):
@@ -142,20 +153,33 @@ def apply(files, masks=None, **pars):
 
     Raises
     ------
-    InputError, ExposureError
-        Before anything is changed, e.g. where an exposure has no mask.
+    ParameterError, InputError, ExposureError
+        Before anything is changed: a fault of the call, or no exposure that is sound
+        and has a mask.
     RunError
-        If a mask is not of its exposure (rootname, start, chip, shape and SCI
-        pixels have to be the same). That exposure is as it was.
+        At the end, if some exposures are faulty, have no mask, or one that is not
+        theirs (rootname, start, chip, shape and SCI pixels have to be the same). Those
+        are as they were; the others are finished.
     """
     parameters = resolve_some(APPLY_PARAMETERS, pars)
+    _require_workers(parameters.workers)
     from .work.exposure_work import apply_mask
     from .work.given_masks import with_masks
-    from .work.plan import plan_tasks
+    from .work.plan import plan_exposures
 
     given = inputs.expand(files)
-    tasks = with_masks(plan_tasks(given.paths, parameters), masks)
-    return _carry_out("apply", apply_mask, tasks, parameters, given.notes)
+
+    def planned():
+        return with_masks(plan_exposures(given.paths, parameters), masks)
+
+    return _carry_out("apply", apply_mask, planned, parameters, given.notes)
+
+
+def _require_workers(workers):
+    """Refuse workers where there can be none, before anything is loaded that takes time."""
+    from .work.executors import require_startable
+
+    require_startable(workers)
 
 
 def _report_path(tasks, parameters):
@@ -169,37 +193,39 @@ def _report_path(tasks, parameters):
     return path_for(tasks)
 
 
-def _carry_out(what, work, tasks, parameters, notes, *, executor=None, fields=None, page=None):
-    """Run tasks with log and progress bar; the table, or the error that names who failed."""
+def _carry_out(what, work, planned, parameters, notes, executor=None):
+    """Plan, and run with log and progress bar; the table, or the error that names who failed."""
     from .work import log as logs
     from .work import passes, results
-    from .work.task import FieldPlan
 
-    fields = fields or FieldPlan()
+    try:
+        plan = planned()
+        page = _report_path(plan.tasks, parameters)
+    except StepError as error:
+        logs.refused(what, parameters, notes, error)
+        raise
+    rows = [row for refusal in plan.refusals for row in results.refused_rows(refusal, parameters)]
     with logs.RunLog(parameters.runfile) as log:
         with log.step("Initialization"):
-            logs.begin(log, what, parameters, tasks, [*notes, *fields.notes])
-            for field in fields.fields:
-                log.info(f"decided on together: {field.label}")
-            for warning in fields.warnings:
-                log.warning(warning)
+            logs.begin(log, what, parameters, plan, notes)
         run = passes.Run(parameters, log, executor)
-        rows = passes.rows(work, tasks, run, fields.fields, _HEADINGS[what])
+        rows += passes.rows(work, plan.tasks, run, plan.fields.fields, _HEADINGS[what])
+        rows = plan.in_order(rows)
         failed = {row.filename: row.failure for row in rows if row.failed}
         table = results.table(rows)
         if page:
             from .report.after_run import write_after
 
             with log.step("Report"):
-                write_after(tasks, table, page, log)
+                write_after(plan.tasks, table, page, log)
         log.times()
         log.info(
             f"acs_deepcr_step {what} ended after {log.seconds:.1f} s: "
-            f"{len(tasks) - len(failed)} exposures done, {len(failed)} failed"
+            f"{len(plan.labels) - len(failed)} exposures done, {len(failed)} failed"
         )
     if failed:
         reasons = " ".join(f"{name}: {message}" for name, message in failed.items())
         raise RunError(
-            f"{len(failed)} of {len(tasks)} exposures failed and are as they were. {reasons}", table
+            f"{len(failed)} of {len(plan.labels)} exposures failed and are as they were. {reasons}", table
         )
     return table

@@ -17,7 +17,7 @@ from acs_deepcr_step.flagging.consensus.verdict import Verdict
 from acs_deepcr_step.work import calibrations, exposure_work
 from acs_deepcr_step.work.field_member import measure_member
 from acs_deepcr_step.work.field_work import FieldDecision, field_tasks, others_of
-from acs_deepcr_step.work.plan import plan_tasks
+from acs_deepcr_step.work.plan import plan_exposures
 from acs_deepcr_step.work.task import Outcome
 
 _QUIET = {"runfile": "", "progress": False, "any_detector": True}
@@ -88,7 +88,7 @@ def measured(paths):
     paths : list of Path
         That `judge` has seen.
     """
-    return [measure_member(task) for task in plan_tasks(paths, resolve(None, _QUIET))]
+    return [measure_member(task) for task in plan_exposures(paths, resolve(None, _QUIET)).tasks]
 
 
 def together(members):

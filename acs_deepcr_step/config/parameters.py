@@ -13,6 +13,7 @@ from pathlib import Path
 from stsci.tools.configobj import ConfigObj, ConfigObjError
 
 from ..errors import ParameterError
+from ..regular_file import require_regular
 from .decision import Decision
 from .specification import TASK, TASK_KEY, check, nearest, shown, specification
 
@@ -210,6 +211,7 @@ def _read_file(path):
         ) from None
     remedy = "'acs-deepcr pars' prints a parameter file to start from"
     try:
+        require_regular(path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         entries = ConfigObj(lines, interpolation=False)
     except OSError as error:

@@ -7,7 +7,7 @@ from astropy.wcs import WCS
 
 from ..errors import ExposureError
 from .exposure import opened
-from .inspection import quiet
+from .fits_reader import quiet
 
 __all__ = ["ExposureWCS", "read_wcs"]
 

@@ -7,16 +7,17 @@ are here; the pixels are filled by `work.filling`.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
 from .. import __version__
 from ..errors import ExposureError
-from . import fitsbytes
+from . import fitsbytes, structure
 from .exposure import read_bytes, same_observation
-from .inspection import quiet
+from .fits_reader import quiet
+from .names import stem_of
+from .rights import Rights
 from .splice import Edit, splice
 
 __all__ = ["FilledChip", "Filling", "is_current", "name_for", "require_own", "write"]
@@ -91,7 +92,7 @@ def name_for(exposure_path):
     -------
     str
     """
-    return f"{Path(exposure_path).stem}_deepcr_clean.fits"
+    return f"{stem_of(exposure_path)}_deepcr_clean.fits"
 
 
 def require_own(path, exposure):
@@ -160,7 +161,7 @@ def write(path, exposure, edits, filling, notes):
         new[chip.hdu] = Edit(fitsbytes.with_checksum(header, fitsbytes.padded(chip.raw)), chip.raw)
     new[0] = _primary(exposure, filling, new.get(0))
     require_own(path, exposure)
-    splice(exposure, path, new, notes, lambda: require_own(path, exposure))
+    splice(exposure, path, new, notes, lambda: require_own(path, exposure), Rights.of(exposure.path))
 
 
 def _primary(exposure, filling, edit):
@@ -186,7 +187,7 @@ def _header_bytes(exposure, index):
 def _header(path):
     """Return the primary header of a file, or None where there is none that can be read."""
     try:
-        fitsbytes.check_counts(path)
+        structure.scan(path)
         with quiet():
             return fits.getheader(path)
     except (OSError, ValueError, fits.VerifyError):

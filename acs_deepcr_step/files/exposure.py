@@ -19,6 +19,7 @@ from ..errors import ExposureError
 from ..instruments import Instrument
 
 __all__ = [
+    "MOST_PIXELS",
     "Chip",
     "Exposure",
     "FileState",
@@ -31,6 +32,9 @@ __all__ = [
     "require_unchanged",
     "same_observation",
 ]
+
+# Of a chip, as a mask file can hold it and memory can; those of ACS/WFC have an eighth of it.
+MOST_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class Chip:
         Pixels that an earlier run of the step flagged (DCRNPIX).
     scale, zero : float
         BSCALE and BZERO of SCI.
+    blank : int or None
+        BLANK of SCI: as stored, pixels without a value.
     """
 
     extver: int
@@ -94,6 +100,7 @@ class Chip:
     dq_count: int | None = None
     scale: float = 1.0
     zero: float = 0.0
+    blank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -158,14 +165,17 @@ class SciPixels:
     def in_electrons(self):
         """Return the image in electrons, (R, C).
 
-        `raw` itself where it holds electrons already, else float32.
+        `raw` itself where it holds electrons already, else float32. Pixels without a
+        value (BLANK) are nan.
         """
         chip = self.chip
-        if (chip.scale, chip.zero, chip.to_electrons) == (1.0, 0.0, 1.0):
+        if (chip.scale, chip.zero, chip.to_electrons, chip.blank) == (1.0, 0.0, 1.0, None):
             return self.raw
         image = self.raw.astype(np.float32)
         image *= chip.scale * chip.to_electrons
         image += chip.zero * chip.to_electrons
+        if chip.blank is not None:
+            image[self.raw == chip.blank] = np.nan
         return image
 
     def native_electrons(self):

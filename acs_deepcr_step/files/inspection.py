@@ -4,23 +4,20 @@
 into one error.
 """
 
-import contextlib
 import math
 import re
-import threading
-import warnings
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from .. import instruments
 from ..errors import ExposureError
-from . import fitsbytes
-from .exposure import Chip, Exposure, FileState, Span
+from . import fitsbytes, structure
+from .exposure import MOST_PIXELS, Chip, Exposure, FileState
+from .fits_reader import quiet
 
-__all__ = ["inspect", "quiet"]
+__all__ = ["inspect"]
 
 # Products that carry SCI or DQ extensions, but are no calibrated single exposures.
 _NOT_EXPOSURES = {
@@ -42,7 +39,8 @@ _NOT_EXPOSURES = {
 _INTEGERS = {16: np.dtype(">i2"), 32: np.dtype(">i4")}
 _NUMBERS = {8: np.dtype("u1"), -32: np.dtype(">f4"), -64: np.dtype(">f8"), **_INTEGERS}
 
-_FILTERS = threading.RLock()
+# How often a file is read anew that is replaced meanwhile.
+_TRIES = 10
 
 # Larger numbers have no meaning, and do not fit everywhere.
 _LAST_EXTVER = _LAST_CHIP = 9999
@@ -76,8 +74,25 @@ def inspect(path, any_detector=False):
             f"{path} is {_NOT_EXPOSURES[suffix[1]]}; the step takes *_flc.fits or *_flt.fits."
         )
     state = _regular_file(path)
+    for left in reversed(range(_TRIES)):
+        try:
+            found, fault = _inspected(path, state, any_detector), None
+        except ExposureError as error:
+            found, fault = None, error
+        before, state = state, _regular_file(path)
+        # A run that put its result in the place of the file meanwhile mixed an old size with new headers.
+        if state == before or not left:
+            break
+    if fault is not None:
+        raise fault
+    return found
+
+
+def _inspected(path, state, any_detector):
     try:
         headers, spans = _headers(path)
+    except PermissionError as error:
+        raise _unreadable(path, error) from error
     except Exception as error:  # whatever a malformed file makes the FITS reader raise
         raise ExposureError(
             f"{path} is not a FITS file that can be read ({_one_line(error)}): "
@@ -104,60 +119,33 @@ def _one_line(error):
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+def _unreadable(path, error):
+    return ExposureError(f"{path} cannot be read ({error.strerror}): check its permissions.")
+
+
 def _regular_file(path):
     try:
         if not path.is_file():
             raise ExposureError(f"{path} is not a file: name a calibrated exposure, e.g. *_flc.fits.")
         state = FileState.of(path)
     except OSError as error:
-        raise ExposureError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
+        raise _unreadable(path, error) from error
     if state.size == 0:
         raise ExposureError(f"{path} is empty: fetch it again from the archive.")
     return state
 
 
-@contextlib.contextmanager
-def quiet():
-    """No warnings of the FITS reader, while those of others still pass.
-
-    The filters belong to the whole process: threads that overlapped here would
-    leave them changed, and a blanket filter would swallow what others warn of.
-    """
-    with _FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)
-        yield
-
-
 def _headers(path):
     """Headers and places of all HDUs, without reading pixels."""
-    fitsbytes.check_counts(path)
-    headers, spans = [], []
-    with (
-        quiet(),  # what is wrong is found and named below
-        fits.open(path, memmap=False, lazy_load_hdus=False, disable_image_compression=True) as hdus,
-    ):
-        for hdu in hdus:
-            where = hdu.fileinfo()
-            headers.append(hdu.header.copy())
-            spans.append(Span(where["hdrLoc"], where["datLoc"], where["datLoc"] + where["datSpan"]))
-    if any(a.end != b.header for a, b in zip(spans, spans[1:], strict=False)):
-        raise ValueError("its HDUs do not follow each other")
-    with open(path, "rb") as file:
-        _check_bytes(file, spans)
-    return headers, tuple(spans)
-
-
-def _check_bytes(file, spans):
-    """Refuse what the FITS reader forgives, but what cannot be edited or would be left out silently."""
-    for index, span in enumerate(spans):
-        file.seek(span.header)
-        if not fitsbytes.has_end(file.read(span.data - span.header)):
-            raise ValueError(f"the header of HDU {index} has no proper END card")
-    # The reader takes what it cannot read for bytes after the last HDU. A chip may be among it.
-    file.seek(spans[-1].end)
-    rest = file.read(fitsbytes.BLOCK)
-    if b"XTENSION" in rest or b"EXTNAME" in rest:
-        raise ValueError(f"HDU {len(spans)} is damaged")
+    spans = tuple(hdu.span for hdu in structure.scan(path))
+    options = {"memmap": False, "lazy_load_hdus": False, "disable_image_compression": True}
+    with quiet(), fits.open(path, **options) as hdus:  # what is wrong is found and named below
+        headers = [hdu.header.copy() for hdu in hdus]
+        places = [(where["hdrLoc"], where["datLoc"]) for where in (hdu.fileinfo() for hdu in hdus)]
+    # Readers disagree about a file that is damaged, and users have one of them.
+    if places != [(span.header, span.data) for span in spans]:
+        raise ValueError("where its HDUs begin is not clear")
+    return headers, spans
 
 
 def _text(header, key):
@@ -176,7 +164,7 @@ def _checked(path, state, headers, spans, any_detector):
     extensions = _extensions(headers, faults)
     if "DCRCLEAN" in primary:
         faults.append("its SCI pixels were filled by this step: give the exposure that it was made of")
-    if any(name == "WHT" for name, _ in extensions):
+    if any(_text(header, "EXTNAME").upper() == "WHT" for header in headers[1:]):
         faults.append("it is a drizzled product: give the exposures it was made of")
     chips = []
     for extver in sorted(version for name, version in extensions if name == "SCI"):
@@ -236,17 +224,18 @@ def _check_instrument(instrument, any_detector, faults, notes):
 
 
 def _extensions(headers, faults):
-    """Index of each extension by (name, version)."""
+    """Index of each SCI and DQ extension by (name, version); the others are not the step's business."""
     found = {}
     for index, header in enumerate(headers[1:], start=1):
-        version = header.get("EXTVER", 1)
+        name, version = _text(header, "EXTNAME").upper(), header.get("EXTVER", 1)
+        if name not in ("SCI", "DQ"):
+            continue
         if not isinstance(version, int) or not 0 < version <= _LAST_EXTVER:
             faults.append(f"HDU {index} has EXTVER {version!r}")
             continue
-        key = (_text(header, "EXTNAME").upper(), version)
-        if key in found and key[0] in ("SCI", "DQ"):
-            faults.append(f"it has two extensions [{key[0]},{version}]")
-        found.setdefault(key, index)
+        if (name, version) in found:
+            faults.append(f"it has two extensions [{name},{version}]")
+        found.setdefault((name, version), index)
     return found
 
 
@@ -275,6 +264,8 @@ def _chip(instrument, headers, pair, extver, faults):
         exptime = _number(primary, "EXPTIME")
     if not (math.isfinite(exptime) and exptime > 0):
         faults.append(f"EXPTIME is {primary.get('EXPTIME')!r}: a time above 0 s is needed")
+    if shape[0] * shape[1] > MOST_PIXELS:
+        faults.append(f"[SCI,{extver}] has more pixels ({shape[1]} x {shape[0]}) than a mask file can hold")
     scale, zero = (_number(sci, key) for key in ("BSCALE", "BZERO"))
     ccdchip = _number(sci, "CCDCHIP")
     return Chip(
@@ -290,7 +281,15 @@ def _chip(instrument, headers, pair, extver, faults):
         dq_count=headers[pair[1]].get("DCRNPIX") if pair[1] else None,
         scale=1.0 if math.isnan(scale) else scale,
         zero=0.0 if math.isnan(zero) else zero,
+        blank=_blank(sci),
     )
+
+
+def _blank(header):
+    """Return the number that stands for a pixel without a value; only integers have one."""
+    value = header.get("BLANK")
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and header.get("BITPIX", 0) > 0 else None
 
 
 def _image_shape(header, name, faults):

@@ -8,6 +8,7 @@ of the same exposure.
 
 import contextlib
 import hashlib
+import io
 import math
 import re
 from dataclasses import dataclass, field, replace
@@ -21,17 +22,18 @@ from ..arrays.dq import CR_BITS
 from ..arrays.probabilities import SCALE
 from ..config.decision import Decision
 from ..errors import ExposureError
-from . import fitsbytes
-from .atomic import atomic
-from .exposure import same_observation
-from .inspection import quiet
+from . import fitsbytes, structure
+from .atomic import write_bytes
+from .exposure import MOST_PIXELS, same_observation
+from .fits_reader import quiet
+from .names import stem_of
 
 __all__ = ["ChipMask", "MadeBy", "MaskFile", "is_mask_of", "name_for", "read", "read_header", "write"]
 
 _KIND = "DEEPCR MASK"
 
-# Of a chip; those of ACS/WFC have an eighth of it.
-_MOST_PIXELS = 2**26
+# Bytes of the largest file that can be one: of some chips of `MOST_PIXELS`, hardly compressed.
+_LARGEST = 2**30
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ class MaskFile:
         digest = hashlib.sha256(f"{self.made_by.model_hash} {self.decision.crbit}".encode())
         for chip in self.chips:
             digest.update(chip.sha256.encode())
-            digest.update(np.packbits(reasons.is_flagged(chip.reasons)))
+            # Which flags are ours counts too: with others' bits under them, undo takes other ones back.
+            for pixels in (reasons.is_flagged(chip.reasons), reasons.is_ours(chip.reasons)):
+                digest.update(np.packbits(pixels))
         return replace(self, run=digest.hexdigest()[:16])
 
     def chip(self, extver):
@@ -151,10 +155,10 @@ def name_for(exposure_path):
     -------
     str
     """
-    return f"{Path(exposure_path).stem}_deepcr.fits"
+    return f"{stem_of(exposure_path)}_deepcr.fits"
 
 
-def write(path, mask, notes=None, check=None):
+def write(path, mask, notes=None, check=None, rights=None):
     """Write a mask file in the place of an older one, wholly or not at all.
 
     Parameters
@@ -163,11 +167,13 @@ def write(path, mask, notes=None, check=None):
     mask : MaskFile
     notes, check : optional
         As for `atomic.atomic`.
+    rights : rights.Rights, optional
+        Of its exposure.
 
     Raises
     ------
     ExposureError
-        If it cannot be written.
+        If it cannot be written, or is not on the disk as it was written.
     """
     primary = fits.PrimaryHDU()
     header = primary.header
@@ -200,8 +206,10 @@ def write(path, mask, notes=None, check=None):
             if chip.nexp and name == "FLAGS":
                 hdu.header["DCRNEXP"] = (chip.nexp, "exposures that this chip was decided from")
             hdus.append(hdu)
-    with atomic(path, notes, check, ExposureError) as temporary, quiet():
-        hdus.writeto(temporary, checksum=True)
+    content = io.BytesIO()
+    with quiet():
+        hdus.writeto(content, checksum=True)
+    write_bytes(path, content.getbuffer(), rights=rights, notes=notes, check=check, error=ExposureError)
 
 
 def read(path, *, probabilities=True):
@@ -225,7 +233,7 @@ def read(path, *, probabilities=True):
     path = Path(path)
     with _opened(path) as hdus:
         # Every HDU of ours sums to all ones, and so does the whole file.
-        if fitsbytes.ones_complement(path.read_bytes()) != 0xFFFFFFFF:
+        if fitsbytes.file_sum(path) != 0xFFFFFFFF:
             raise ValueError("it is damaged: its checksum is wrong")
         header = _header(hdus)
         return replace(header, chips=_chips(hdus, probabilities))
@@ -239,10 +247,12 @@ def read_header(path):
 
 @contextlib.contextmanager
 def _opened(path):
-    if not path.is_file():
+    if not path.exists():
         raise ExposureError(f"The mask file {path} is missing: put it back beside its exposure.")
     try:
-        fitsbytes.check_counts(path)
+        structure.scan(path)
+        if path.stat().st_size > _LARGEST:
+            raise ValueError("it is larger than any")
         # The FITS library changes the filters of warnings, the whole process's, for compressed images.
         with quiet(), fits.open(path, memmap=False) as hdus:
             if hdus[0].header.get("FILETYPE") != _KIND:
@@ -262,7 +272,7 @@ def _chips(hdus, wanted):
             probabilities = hdus["PROB", hdu.ver]
             # Checked before the pixels are unpacked: a small file can hold a vast image.
             for image in (hdu, probabilities):
-                if len(image.shape) != 2 or math.prod(image.shape) > _MOST_PIXELS:
+                if len(image.shape) != 2 or math.prod(image.shape) > MOST_PIXELS:
                     raise ValueError(f"an image of shape {image.shape}")
             scaled = probabilities.data if wanted else None
             if wanted and (scaled.dtype.kind != "i" or scaled.dtype.itemsize != 2):

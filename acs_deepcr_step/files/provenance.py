@@ -17,7 +17,7 @@ from ..arrays.dq import CR_ASTRODRIZZLE, CR_BITS
 from ..config.decision import Decision
 from ..errors import ExposureError
 from . import fitsbytes, mask_file
-from .exposure import read_bytes
+from .exposure import read_bytes, read_dq, read_sci
 from .splice import Edit
 
 __all__ = [
@@ -124,7 +124,8 @@ def earlier_flags(current):
     Returns
     -------
     Earlier or None
-        None if the file carries none.
+        None if the file carries none. Where its header no longer tells of a run, the
+        mask file beside it tells whose bits those are.
 
     Raises
     ------
@@ -132,7 +133,7 @@ def earlier_flags(current):
         If the mask file that records them is missing, damaged or of another run.
     """
     if not is_flagged(current):
-        return None
+        return _flags_without_card(current)
     run, bit, name = (current.provenance.get(key) for key in ("DCRRUN", "DCRBIT", "DCRMASK"))
     if bit not in CR_BITS or not isinstance(name, str):
         raise ExposureError(
@@ -143,17 +144,58 @@ def earlier_flags(current):
         return Earlier(str(run), bit, None)
     path = mask_path(current)
     mask = mask_file.read(path, probabilities=False)
-    if mask.run == run:
-        own = {chip.extver: reasons.is_ours(chip.reasons) for chip in mask.chips}
-        return Earlier(mask.run, mask.decision.crbit, own)
-    if mask.previous_run == run:  # a run was killed between writing the mask and the exposure
-        own = {chip.extver: (chip.reasons & reasons.PREVIOUS) != 0 for chip in mask.chips}
-        return Earlier(mask.previous_run, mask.previous_bit, own)
+    for recorded in _recorded(mask):
+        if recorded.run == run:
+            return recorded
     raise ExposureError(
         f"{current.path} was flagged in run {run}, but {path.name} is of run {mask.run}, "
         "so its flags cannot be told from those of others: put the right mask file beside it, "
         "or fetch the exposure anew."
     )
+
+
+def _recorded(mask):
+    """Yield the flags of the run that a mask file is of, and of the run before it.
+
+    The exposure is still of the latter where a run was killed between writing the two.
+    """
+    own = {chip.extver: reasons.is_ours(chip.reasons) for chip in mask.chips}
+    yield Earlier(mask.run, mask.decision.crbit, own)
+    if mask.previous_run:
+        own = {chip.extver: (chip.reasons & reasons.PREVIOUS) != 0 for chip in mask.chips}
+        yield Earlier(mask.previous_run, mask.previous_bit, own)
+
+
+def _flags_without_card(current):
+    """Return the flags in an exposure that lost our cards (its header was put back, say), or None.
+
+    They are ours if every pixel that the mask file beside it calls ours carries the bit: after an
+    undo, or before the exposure was flagged, none does.
+    """
+    path = current.path.with_name(mask_file.name_for(current.path))
+    if not path.is_file():
+        return None
+    try:
+        mask = mask_file.read(path, probabilities=False)
+    except ExposureError:
+        return None  # whoever needs that file says what is wrong with it
+    found = [one for one in _recorded(mask) if _carries(current, mask, one)]
+    # Where both runs' pixels carry the bit, those of the one are among the other's.
+    return max(found, key=lambda one: sum(map(np.count_nonzero, one.flagged.values())), default=None)
+
+
+def _carries(current, mask, recorded):
+    """Whether an exposure is the one of a mask file, and carries flags that this records."""
+    some = False
+    for chip in current.chips:
+        own = recorded.flagged.get(chip.extver)
+        if own is None or own.shape != chip.shape:
+            return False
+        if not carries_all(read_dq(current, chip), own, recorded.bit):
+            return False
+        some = some or own.any()
+    chips = current.chips
+    return some and all(mask_file.is_mask_of(mask, current, read_sci(current, chip)) for chip in chips)
 
 
 def mask_path(current):
@@ -174,7 +216,7 @@ def mask_path(current):
         return usual
     # Only the last part of the name counts: a header leads nowhere else.
     name = Path(str(current.provenance.get("DCRMASK", "")).replace("\\", "/")).name
-    return current.path.with_name(name) if name and name != NO_MASK else usual
+    return current.path.with_name(name) if name not in ("", "..", NO_MASK) else usual
 
 
 def take_back(dq, earlier, chip):

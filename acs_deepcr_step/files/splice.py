@@ -1,18 +1,16 @@
 """An exposure with some of its HDUs changed, and every other byte as it was."""
 
-import contextlib
 import os
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import ExposureError
-from .atomic import atomic
+from .atomic import atomic_under_lock, private
 from .exposure import opened, require_unchanged
+from .rights import Rights
 
-__all__ = ["Edit", "splice"]
+__all__ = ["Edit", "require_keepable_rights", "splice"]
 
 _CHUNK = 8 * 1024 * 1024
 
@@ -32,7 +30,7 @@ class Edit:
     data: bytes | memoryview | np.ndarray | None = None
 
 
-def splice(exposure, target, edits, notes=None, before=None):
+def splice(exposure, target, edits, notes=None, before=None, rights=None):
     """Write a copy of an exposure with some HDUs changed, in the place of `target`.
 
     Parameters
@@ -47,12 +45,16 @@ def splice(exposure, target, edits, notes=None, before=None):
     before : callable, optional
         Called when the new file is complete and checked, before it takes its
         place; whatever it raises leaves the target as it was.
+    rights : rights.Rights, optional
+        Of the new file. Default: those of the target, or of the exposure where there
+        is no target yet.
 
     Raises
     ------
     ExposureError
-        If the exposure was changed meanwhile, the target cannot be written, or
-        what was written is not what was meant. The target is as it was.
+        If the exposure was changed meanwhile, the target cannot be written, would be
+        lost to its owner or its group, or what was written is not what was meant. The
+        target is as it was.
     """
     parts = _parts(exposure, edits)
 
@@ -63,20 +65,20 @@ def splice(exposure, target, edits, notes=None, before=None):
             before()
             require_unchanged(exposure)
 
-    with atomic(target, notes, check, ExposureError) as temporary:
-        with opened(exposure) as source, open(temporary, "xb", opener=_private) as copy:
+    with atomic_under_lock(target, notes, check, ExposureError) as temporary:
+        with opened(exposure) as source, open(temporary, "xb", opener=private) as copy:
             for part in parts:
                 for chunk in _chunks(source, part):
                     copy.write(chunk)
-            _keep_owner(target if Path(target).exists() else exposure.path, copy.fileno())
+            if rights is not None:
+                rights.give(copy.fileno())
+            elif target.exists():
+                _keep_rights(target, copy.fileno(), notes)
+            else:
+                Rights.of(exposure.path).give(copy.fileno())
             copy.flush()
             os.fsync(copy.fileno())
         _verify(exposure, temporary, parts)
-
-
-def _private(path, flags):
-    """Open for the owner alone, until the mode of the old file is set."""
-    return os.open(path, flags, 0o600)
 
 
 def _parts(exposure, edits):
@@ -112,12 +114,42 @@ def _chunks(source, part):
         yield chunk
 
 
-def _keep_owner(old, descriptor):
-    stat_old = os.stat(old)
-    os.fchmod(descriptor, stat.S_IMODE(stat_old.st_mode))
-    if hasattr(os, "fchown"):
-        with contextlib.suppress(PermissionError):  # only the superuser may give files away
-            os.fchown(descriptor, stat_old.st_uid, stat_old.st_gid)
+def _keep_rights(old, descriptor, notes):
+    """Give a new file the rights of the old one; refuse to lock anybody out."""
+    wanted = Rights.of(old)
+    now = wanted.give(descriptor)
+    loss = wanted.loss(now)
+    if loss:
+        raise ExposureError(_refusal(old, loss))
+    if now.owner != wanted.owner and notes is not None:
+        notes.append(
+            f"{old} belonged to user {wanted.owner} and now belongs to {now.owner}, since only the "
+            "superuser gives files away; its group and mode are as they were."
+        )
+
+
+def require_keepable_rights(old):
+    """Refuse a file that this process could replace only with others' rights lost.
+
+    Parameters
+    ----------
+    old : pathlib.Path
+
+    Raises
+    ------
+    ExposureError
+    """
+    wanted = Rights.of(old)
+    loss = wanted.loss(wanted.expected(old.parent))
+    if loss:
+        raise ExposureError(_refusal(old, loss))
+
+
+def _refusal(old, loss):
+    return (
+        f"{old} is not replaced: {loss}. Let its owner or a member of its group run the step, or give an "
+        "output_dir for the results."
+    )
 
 
 def _verify(exposure, written, parts):

@@ -6,6 +6,7 @@ What it means is known to `flagging.consensus.calibration`; `work.calibrations` 
 from pathlib import Path
 
 from ..errors import ModelError
+from ..regular_file import require_regular
 from .published import FOLDER, find
 
 __all__ = ["path_for", "read"]
@@ -52,6 +53,7 @@ def read(path):
         If the file cannot be read, or holds no text.
     """
     try:
+        require_regular(path)
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ModelError(

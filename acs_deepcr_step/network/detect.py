@@ -4,6 +4,7 @@ import numpy as np
 
 from ..arrays import background
 from ..arrays.morphology import dilate
+from ..arrays.numerics import numpy_defaults
 from ..errors import ArrayError, ArrayTypeError, ModelError, ParameterError
 from . import models
 from .engine import Engine
@@ -52,6 +53,7 @@ class Detector:
         """Return how often `probability` calls `progress` for an image of a shape (rows, columns)."""
         return self._engine.tiles(shape)
 
+    @numpy_defaults()
     def probability(self, image, progress=None):
         """Return the probability that a cosmic ray hit each pixel.
 

@@ -3,12 +3,14 @@
 Serves `detect` and `inpaint`. Arrays only.
 """
 
+import contextlib
+import os
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ..errors import ParameterError
+from ..errors import ModelError, ParameterError
 from . import tiling
 from .unet import Architecture, FoldedUNet
 
@@ -89,6 +91,36 @@ def choose_backend(device="auto", precision="auto"):
     return Backend(torch.device(device), torch.bfloat16 if wanted else torch.float32)
 
 
+@contextlib.contextmanager
+def _fit_for_a_fork():
+    """Keep PyTorch to the calling thread, in a process that was forked off another one.
+
+    PyTorch's own threads stay behind in a fork, and it waits for them forever. Tiles are worked on in
+    threads of ours, one each.
+    """
+    if not _forked:
+        yield
+        return
+    host_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(host_threads)
+
+
+_forked = False
+
+
+def _note_fork():
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
 class Engine:
     """A model applied to images tile by tile.
 
@@ -121,11 +153,32 @@ class Engine:
         architecture = Architecture(
             info.levels, info.hidden, info.in_channels, info.kind == "mask", info.norm
         )
-        self._network = FoldedUNet(architecture, model.state, self.backend.dtype, self.backend.device)
-        self.margin = self._network.margin
+        self._name = info.name
         # Read here: a thread that starts while another one computes would find 1.
         threads = (threads or torch.get_num_threads()) if self.backend.is_cpu else 1
+        with _fit_for_a_fork():
+            self._network = FoldedUNet(architecture, model.state, self.backend.dtype, self.backend.device)
+            self.margin = self._network.margin
+            self._require_numbers()
         self._tiling = tiling.Tiling(self._side(tile), self.margin, architecture.stride, threads)
+
+    def _require_numbers(self):
+        """Refuse weights that give no numbers for the darkest and the brightest pixels there are."""
+        side = 2 * self.margin + 2 * self._network.architecture.stride
+        shape = (1, self._network.architecture.in_channels, side, side)
+        x = torch.zeros(shape, dtype=torch.float32, device=self.backend.device)
+        x[..., : side // 2] = _LARGEST / self._scale
+        with torch.inference_mode():
+            self._check(self._network(x))
+
+    def _check(self, result):
+        # Stored as a probability, NaN would say that no cosmic ray was there.
+        if not bool(torch.isfinite(result).all()):
+            raise ModelError(
+                f"The weights of model {self._name} give no numbers (NaN or infinity): they are damaged, or "
+                "their training failed; give others."
+            )
+        return result
 
     def _side(self, tile):
         stride = self._network.architecture.stride
@@ -244,4 +297,4 @@ class Engine:
             if self.backend.device.type == "cuda":
                 x = x.pin_memory()  # copied without a detour through pageable memory
             x = x.to(self.backend.device, non_blocking=True)
-            return self._network(x)[0, 0].cpu().numpy()
+            return self._check(self._network(x))[0, 0].cpu().numpy()

@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import background, median_fill
 from ..arrays.dq import is_saturated
 from ..arrays.morphology import dilate
+from ..arrays.numerics import numpy_defaults
 from ..errors import ArrayError, ModelError, ParameterError
 from ..instruments import ACS_WFC
 from . import models
@@ -68,6 +69,7 @@ class Inpainter:
             )
         self._engine = Engine(loaded, precision=precision, device=device, tile=tile, threads=threads)
 
+    @numpy_defaults()
     def fill(self, image, mask, sky=None, progress=None):
         """Fill the masked pixels of an image.
 

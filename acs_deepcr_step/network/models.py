@@ -5,11 +5,13 @@ their hash; any other file must hold exactly the tensors of such a U-Net, all fi
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import ModelError
+from ..regular_file import require_regular
 from . import weights_file
 from .published import (
     AUTO,
@@ -81,7 +83,7 @@ def load(name, kind="mask"):
     if known is not None:
         return Model(known, _packaged_state(known))
     path = Path(name).expanduser()
-    if not path.suffix and not path.exists():
+    if not path.suffix and not os.path.exists(path):
         info(name, kind)  # not a path either: name the models there are
     return _from_path(path, _read(path))
 
@@ -100,13 +102,13 @@ def _packaged_state(known):
             f"{path} does not hold the published weights of model {known.name} (their SHA-256 differs): "
             "reinstall acs_deepcr_step, or give your own weights by their path."
         )
-    return _plain(state)
+    return _plain(path, state)
 
 
 def _from_path(path, content):
     """Return the model that a file of weights holds: a published one, or another."""
     state, described = weights_file.parse(path, content)
-    plain = _plain(state)
+    plain = _plain(path, state)
     own = _with_architecture(path, plain, ModelInfo(path.name, str(path), ""))
     if described is not None:
         _check_described(path, own, described)
@@ -146,22 +148,30 @@ def _recognised(fingerprint, described):
 
 def _read(path):
     try:
+        require_regular(path)
         size = path.stat().st_size
         if size > _MAX_BYTES:
             raise ModelError(f"{path} is too large ({size} bytes) to be the weights of such a network.")
         return path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
         raise ModelError(
-            f"The weights {path} cannot be read ({error.strerror or error}): check the path, "
-            f"or give one of {', '.join(names())}."
+            f"The weights {path} cannot be read ({reason}): check the path, or give one of "
+            f"{', '.join(names())}."
         ) from error
 
 
-def _plain(state):
+def _plain(path, state):
     """Return weights as float32, with every weight normalisation carried out."""
     from .unet import without_weight_norm
 
-    return without_weight_norm({key: value.float() for key, value in state.items()})
+    try:
+        return without_weight_norm({key: value.float() for key, value in state.items()})
+    except RuntimeError as error:  # of a type that has no numbers
+        raise ModelError(
+            f"{path} holds tensors that cannot be made float32 ({str(error).splitlines()[0]}): "
+            "save the weights as float32."
+        ) from error
 
 
 def _check_described(path, info, described):

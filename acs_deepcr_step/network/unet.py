@@ -192,7 +192,8 @@ def _merge_upsampling(up_weight, up_bias, weight):
     moves it by 1 - k, so the product lands at offset p - k + 1 from 2i, -1 to 2.
     """
     coarse, fine = up_weight.shape[:2]
-    kernel = torch.zeros(coarse, weight.shape[0], 4, 4)
+    # Like all that is made here: the host may have another default type or device.
+    kernel = up_weight.new_zeros(coarse, weight.shape[0], 4, 4)
     for p in range(2):
         for q in range(2):
             for k in range(3):
@@ -276,7 +277,8 @@ class FoldedUNet:
     def _measure_margin(self):
         """Run a blank tile and see how many pixels are lost on each side."""
         side = 64 * self.architecture.stride
-        blank = torch.zeros(1, self.architecture.in_channels, side, side, device=self.device)
+        shape = (1, self.architecture.in_channels, side, side)
+        blank = torch.zeros(shape, dtype=torch.float32, device=self.device)
         with torch.inference_mode():
             return (side - self(blank).shape[-1]) // 2
 

@@ -10,6 +10,7 @@ import io
 import json
 import math
 import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -81,7 +82,12 @@ class Description:
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of 400 digits
+        return False
 
 
 def fingerprint(state):
@@ -187,16 +193,17 @@ def parse(path, content):
         )
     if header is None:
         return _pytorch(path, content), None
-    from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
         state = load(content)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever a malformed file makes the reader raise
         raise ModelError(
             f"{path} is a damaged safetensors file ({error}): copy or train the weights again."
         ) from error
-    return state, _described(path, header)
+    described = _described(path, header)
+    _require_plain(path, state, content)
+    return state, described
 
 
 def _safetensors_header(content):
@@ -206,7 +213,7 @@ def _safetensors_header(content):
         return None
     try:
         header = json.loads(content[8 : 8 + length])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return header if isinstance(header, dict) else None
 
@@ -224,7 +231,7 @@ def _described(path, header):
         if values.pop("format") != _FORMAT:
             raise ValueError("another format")
         description = Description(**values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"The metadata of {path} are not those of this version of the step: train the weights again."
         ) from error
@@ -240,24 +247,47 @@ def _pytorch(path, content):
     import torch
 
     try:
+        _require_unpacked(content)
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a file that holds no weights makes the reader raise
         raise ModelError(
             f"{path} is not a file of PyTorch weights that can be loaded safely: "
             "save a state dictionary with torch.save(network.state_dict(), path)."
         ) from error
-    if not isinstance(state, Mapping) or not all(map(_is_plain_tensor, state.values())):
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
         raise ModelError(f"{path} does not hold a state dictionary: save network.state_dict().")
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
+    _require_plain(path, state, content)
+    plain = {key.removeprefix("module."): value for key, value in state.items()}
+    if len(plain) < len(state):
+        raise ModelError(f"{path} holds two tensors of one name: save network.state_dict().")
+    return plain
 
 
-def _is_plain_tensor(value):
-    """Whether a value is a dense tensor of real numbers."""
+def _require_unpacked(content):
+    """Refuse an archive that becomes far larger when it is read; PyTorch does not compress."""
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > len(content):
+                raise ValueError("it is compressed")
+
+
+def _require_plain(path, state, content):
+    """Refuse what is no dense tensor of real numbers that the file itself holds."""
     import torch
 
-    return (
-        isinstance(value, torch.Tensor)
-        and value.layout == torch.strided
-        and value.device.type == "cpu"
-        and not (value.is_quantized or value.is_complex())
-    )
+    for value in state.values():
+        if not (
+            isinstance(value, torch.Tensor)
+            and value.layout == torch.strided
+            and value.device.type == "cpu"
+            and not (value.is_quantized or value.is_complex())
+        ):
+            raise ModelError(
+                f"{path} does not hold a state dictionary of real numbers: save network.state_dict()."
+            )
+    # A tensor of stride 0 shows one number again and again: of any size, in a small file.
+    if sum(value.numel() * value.element_size() for value in state.values()) > len(content):
+        raise ModelError(
+            f"{path} holds tensors that are larger than the file: save network.state_dict() with every "
+            "tensor as a copy (clone)."
+        )

@@ -8,7 +8,10 @@ JavaScript.
 import importlib.util
 from pathlib import Path
 
+from ..arrays.numerics import numpy_defaults
 from ..errors import InputError, OutputError, ParameterError
+from ..files.atomic import require_no_dangling_link
+from ..regular_file import require_regular
 
 __all__ = ["MARK", "NAME", "require", "write"]
 
@@ -58,6 +61,7 @@ def _require_free(path):
         raise InputError(
             f"{path.parent} is not a directory: make it first, or give the report another place."
         )
+    require_no_dangling_link(path, InputError)
     if path.is_dir() or (path.exists() and not _is_report(path)):
         raise InputError(
             f"{path} is there already and is not a report of this step: move it away, or give another name."
@@ -66,14 +70,16 @@ def _require_free(path):
 
 def _is_report(path):
     try:
+        require_regular(path)
         with open(path, "rb") as file:
             return MARK.encode() in file.read(_HEAD)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror}): give the report another name."
+            f"{path} is there already and cannot be read ({error.strerror}): give the report another name."
         ) from error
 
 
+@numpy_defaults()
 def write(inputs, path=NAME, *, table=None):
     """Write the report of exposures that the step has flagged.
 

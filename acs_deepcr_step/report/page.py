@@ -8,7 +8,8 @@ import jinja2
 
 from .. import __version__
 from ..arrays.reasons import REASONS
-from ..files.atomic import atomic
+from ..files.atomic import atomic, write_private
+from ..files.rights import Rights, strictest
 from ..instruments import ACS_WFC
 from . import MARK, cutouts, flagged_exposures, merit, page_warnings, sections
 
@@ -42,9 +43,9 @@ def write_page(inputs, path, table=None):
     """
     notes = _notes_by_file(table)
     quota = sections.PictureQuota(_PICTURED)
+    found = flagged_exposures.find(inputs)
     exposure_sections = [
-        sections.exposure_section(flagged, _note_of(flagged.exposure, notes), quota)
-        for flagged in flagged_exposures.find(inputs)
+        sections.exposure_section(flagged, _note_of(flagged.exposure, notes), quota) for flagged in found
     ]
     warnings = [] if table is None else page_warnings.of_failures(table)
     for section in exposure_sections:
@@ -63,8 +64,10 @@ def write_page(inputs, path, table=None):
         reasons=REASONS,
         meaning={reason.name: reason.description for reason in REASONS},
     )
+    # It shows pixels: nobody may read it who may not read them.
+    rights = strictest(Rights.of(flagged.exposure.path) for flagged in found)
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        write_private(temporary, text.encode(), rights)
     return path
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from ..arrays.numerics import numpy_defaults
 from . import changes, detector, filters, headers, rendering, scene, truth, wcs
 from .chip_image import expose
 from .detector import Detector
@@ -23,6 +24,7 @@ _MARGIN = 64  # pixels of sky around the frame of the first exposure
 _MOST = 26  # exposures of an association: their rootnames differ by one letter
 
 
+@numpy_defaults()
 def chip(
     shape=(512, 512), exptime=500.0, filter="F814W", field="sparse", seed=0, *, options=None, **keywords
 ):
@@ -63,6 +65,7 @@ def chip(
     return expose(light, ccd, bandpass, exptime, options, generator(seed, Stream.EXPOSURE, 0, 1))
 
 
+@numpy_defaults()
 def association(
     outdir, n=4, shape=(2048, 4096), chips=2, filter="F814W", exptime=500.0, field="sparse", seed=0,
     *, options=None, **keywords,

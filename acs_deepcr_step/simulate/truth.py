@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from ..files.fits_reader import quiet
+
 __all__ = [
     "ChipTruth", "LIMIT_ELECTRONS", "LIMIT_SIGMA", "STAR", "read_field", "read_truth", "truth_path",
     "without_cosmic_rays", "write_truth",
@@ -133,7 +135,8 @@ def read_field(path):
     FileNotFoundError
         If there is no truth beside the exposure.
     """
-    return str(fits.getheader(truth_path(path)).get("FIELD", ""))
+    with quiet():
+        return str(fits.getheader(truth_path(path)).get("FIELD", ""))
 
 
 def read_truth(path):
@@ -154,7 +157,7 @@ def read_truth(path):
     FileNotFoundError
         If there is no truth beside the exposure.
     """
-    with fits.open(truth_path(path), memmap=False) as hdus:
+    with quiet(), fits.open(truth_path(path), memmap=False) as hdus:
         return [_chip(hdus, table) for table in hdus if table.name == "CR"]
 
 
@@ -200,7 +203,7 @@ def without_cosmic_rays(path, outdir):
     outdir.mkdir(parents=True, exist_ok=True)
     if outdir.resolve() == path.parent.resolve():
         raise ValueError(f"{path.name} lies in {outdir} itself; give another directory for its twin")
-    with fits.open(path, memmap=False) as hdus:
+    with quiet(), fits.open(path, memmap=False) as hdus:
         for chip in read_truth(path):
             hit = chip.cr_charge != 0
             hdus["SCI", chip.extver].data -= chip.cr_charge

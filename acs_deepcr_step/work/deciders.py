@@ -78,7 +78,8 @@ class Network:
     ----------
     task : task.Task
     known : mask_file.MaskFile or None
-        Its probabilities are reused where they are of the same pixels, weights and precision.
+        Its probabilities are reused where they are of the same pixels, weights and precision: those of the
+        first pass, if that is over. Another run may have put its own in their place meanwhile.
     stage : task.Stage
     """
 
@@ -95,6 +96,9 @@ class Network:
     @property
     def made_by(self):
         """What probabilities are made by, as a mask file says it."""
+        first = self.task.made_by
+        if first is not None and self.known is not None and self.known.made_by.same_network(first):
+            return first  # the network need not be loaded
         info = self.detector.model.info
         written, *others = info.hashes
         return mask_file.MadeBy(info.name, written, self.detector.precision, tuple(others))

@@ -5,9 +5,11 @@ other is read or written. With `workers` each process of this machine has one
 exposure; with an executor of the user's, whatever that gives.
 """
 
+import contextlib
 import multiprocessing
+import multiprocessing.context
 import os
-import signal
+import sys
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -19,9 +21,11 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
-from .task import Cancelled, Stage
+from ..errors import ParameterError
+from . import worker
+from .task import Stage
 
-__all__ = ["execute"]
+__all__ = ["execute", "require_startable"]
 
 # One exposure is read or written while the network works on another; more would
 # only take memory.
@@ -30,6 +34,11 @@ AT_A_TIME = 2
 # A worker that dies takes the exposure it had in hand with it; that exposure gets
 # further chances, since it may not be to blame.
 _ATTEMPTS = 3
+
+# What multiprocessing raises where the system has no semaphores, or no room for more processes.
+_CANNOT_START = (OSError, ImportError, NotImplementedError)
+
+_GUARD = 'if __name__ == "__main__":'
 
 
 def execute(work, tasks, workers=1, executor=None):
@@ -52,12 +61,66 @@ def execute(work, tasks, workers=1, executor=None):
     result : task.Outcome or Exception
         As they come.
     """
+    if not tasks:
+        return
     if executor is not None:
         yield from _submitted(executor, work, _for_elsewhere(tasks, workers if workers > 1 else 0))
     elif workers > 1:
         yield from _in_processes(work, _for_elsewhere(tasks, workers), workers)
     else:
         yield from _in_threads(work, tasks)
+
+
+def require_startable(workers):
+    """Refuse worker processes where this process cannot start any.
+
+    Parameters
+    ----------
+    workers : int
+
+    Raises
+    ------
+    ParameterError
+        With a sentence that says why.
+    SystemExit
+        If this process is itself a worker that is only to import the user's script: its parent says so.
+    """
+    if worker.is_importing_main():
+        worker.end_unguarded()
+        if workers > 1:
+            raise _unguarded()
+    if workers < 2:
+        return
+    if multiprocessing.current_process().daemon:
+        raise ParameterError(
+            f"workers={workers}: this process is daemonic, as those of a multiprocessing.Pool are, and may "
+            "start none itself: set workers=1."
+        )
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if path is not None and getattr(main, "__spec__", None) is None and not os.path.exists(path):
+        raise ParameterError(
+            f"workers={workers}: a worker imports the script that calls the step, and {path} is no file: put "
+            f"the script into one, with the call below {_GUARD}, or set workers=1."
+        )
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except _CANNOT_START as error:
+        raise _no_processes(error) from error
+
+
+def _unguarded():
+    return ParameterError(
+        "The script that calls the step with workers above 1 is imported by each process that it starts, and "
+        f"would call the step there again: put the call below {_GUARD}, or set workers=1."
+    )
+
+
+def _no_processes(error):
+    reason = getattr(error, "strerror", None) or error
+    return ParameterError(
+        f"workers above 1: this system lets no worker processes start ({reason}): set workers=1."
+    )
 
 
 def _for_elsewhere(tasks, sharers):
@@ -98,43 +161,58 @@ def _submitted(executor, work, tasks):
             future.cancel()
 
 
-_stage = None  # of a worker process
+class _Processes(multiprocessing.context.SpawnContext):
+    """Starts worker processes afresh (forked threads of PyTorch hang), and knows how they ended."""
 
+    def __init__(self):
+        super().__init__()
+        self._started = []
+        self.Process = self._process  # the name is multiprocessing's
 
-def _begin_worker(stop):
-    global _stage
-    _stage = Stage(stop)
-    # A terminal's Ctrl-C reaches the whole group; the parent alone acts on it, through `stop`.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def _process(self, *args, **keywords):
+        name = f"{worker.NAME} {len(self._started) + 1}"
+        process = multiprocessing.context.SpawnProcess(*args, name=name, **keywords)
+        self._started.append(process)
+        return process
 
-
-def _in_worker(work, task):
-    try:
-        return work(task, _stage)
-    except (Cancelled, KeyboardInterrupt) as end:
-        raise RuntimeError("interrupted") from end
+    def require_guard(self):
+        """Refuse a script that every worker would run once more."""
+        if any(process.exitcode == worker.UNGUARDED for process in self._started):
+            raise _unguarded()
 
 
 def _in_processes(work, tasks, workers):
     left, attempts = dict(enumerate(tasks)), [0] * len(tasks)
-    context = multiprocessing.get_context("spawn")  # forked threads of PyTorch hang
     while left:
         # Exposures that were in hand when a worker died go one by one: another death tells which it is.
         suspects = {index: task for index, task in left.items() if attempts[index]}
         batch, size = (suspects, 1) if suspects else (dict(left), min(workers, len(left)))
-        stop = context.Event()
-        pool = ProcessPoolExecutor(size, context, _begin_worker, (stop,))
-        try:
+        context = _Processes()
+        with _pool(size, context) as pool:
             for index, result in _until_a_worker_dies(pool, work, batch, size):
                 if isinstance(result, BrokenProcessPool):
+                    context.require_guard()
                     attempts[index] += 1
                     if attempts[index] < _ATTEMPTS:
                         continue
                     result = _died(result)
                 del left[index]
                 yield index, result
+
+
+@contextlib.contextmanager
+def _pool(size, context):
+    """Give a pool of workers, which are told to stop when the block ends."""
+    reader, writer = context.Pipe(duplex=False)
+    with reader, writer:
+        try:
+            pool = ProcessPoolExecutor(size, context, worker.begin, (reader, os.getpid()))
+        except _CANNOT_START as error:
+            raise _no_processes(error) from error
+        try:
+            yield pool
         finally:
-            stop.set()
+            writer.send_bytes(b"stop")
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -149,9 +227,11 @@ def _until_a_worker_dies(pool, work, waiting, workers):
         while waiting and len(futures) < workers and not broken:
             index = next(iter(waiting))
             try:
-                futures[pool.submit(_in_worker, work, waiting[index])] = index
+                futures[pool.submit(worker.carry_out, work, waiting[index])] = index
             except BrokenProcessPool:  # died between two tasks: nothing was in hand
                 broken = True
+            except OSError as error:
+                raise _no_processes(error) from error
             else:
                 del waiting[index]
         if not futures:

@@ -13,21 +13,28 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import background, dq, reasons
+from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files import exposure as exposures
 from ..files import fitsbytes, mask_file, provenance
 from ..files.atomic import locked
 from ..files.inspection import inspect
+from ..files.rights import Rights
 from ..files.splice import splice
 from ..flagging.chip import ChipImage
 from . import filling, results, up_to_date
 from .deciders import GivenMask, Network
+from .masks_beside import known_mask, remove_hidden_mask, stored_probabilities
+from .output_copy import require_same_pixels
 from .task import Outcome, Stage
 
 __all__ = [
-    "DecidedExposure", "apply_mask", "current_state", "decide", "flag", "known_mask", "process_stage",
-    "store",
+    "DecidedExposure", "apply_mask", "current_headers", "current_state", "decide", "flag",
+    "process_stage", "store", "with_current_state",
 ]  # fmt: skip
+
+# How often a file is read anew that other runs write into meanwhile.
+_TRIES = 10
 
 
 @lru_cache(maxsize=1)
@@ -54,6 +61,7 @@ class DecidedExposure:
     earlier: provenance.Earlier | None = field(repr=False)
 
 
+@numpy_defaults()
 def flag(task, stage=None):
     """Flag the cosmic rays of one exposure.
 
@@ -74,10 +82,14 @@ def flag(task, stage=None):
     stage = stage or process_stage()
     stage.check()
     with locked(task.target, stage.stop.is_set):
+        if not task.probe or task.parameters.mask_file:
+            remove_hidden_mask(task)
         exposure, outcome, known = current_state(task), Outcome([]), known_mask(task)
+        if task.probe:
+            stored = Network(task, stored_probabilities(task), stage)
+            if _probabilities_are_there(stored, exposure):
+                return replace(outcome, made_by=stored.made_by)
         network = Network(task, known, stage)
-        if task.probe and _probabilities_are_there(network, exposure):
-            return outcome
         if not task.probe and task.parameters.rerun == "skip":
             if up_to_date.is_up_to_date(task, known, network.made_by, outcome):
                 return outcome
@@ -86,15 +98,12 @@ def flag(task, stage=None):
             exposure.rootname, exposure.expstart, network.made_by, task.parameters.decision
         )
         store(task, exposure, mask, decided, stage, outcome.warnings)
-        return Outcome([], outcome.warnings) if task.probe else outcome
+        return Outcome([], outcome.warnings, network.made_by) if task.probe else outcome
 
 
 def _probabilities_are_there(network, exposure):
     """Whether an earlier run left the probabilities that the other exposures' decision needs."""
-    task, known = network.task, network.known
-    if not task.parameters.mask_file:
-        task.probe_path.unlink(missing_ok=True)  # of a run that was killed
-        return False
+    known = network.known
     return known is not None and all(
         mask_file.is_mask_of(known, exposure, exposures.read_sci(exposure, chip))
         and network.reused(chip) is not None
@@ -102,6 +111,7 @@ def _probabilities_are_there(network, exposure):
     )
 
 
+@numpy_defaults()
 def apply_mask(task, stage=None):
     """Set the flags that a mask file made elsewhere holds.
 
@@ -124,6 +134,7 @@ def apply_mask(task, stage=None):
     stage.check()
     mask = mask_file.read(task.mask)
     with locked(task.target, stage.stop.is_set):
+        remove_hidden_mask(task)
         exposure, outcome = current_state(task), Outcome([])
         given = GivenMask(task, exposure, mask)
         decided = decide(task, exposure, known_mask(task), given, outcome)
@@ -132,7 +143,18 @@ def apply_mask(task, stage=None):
 
 
 def current_state(task):
-    """Return the exposure as it is now: another run may have flagged it while we waited."""
+    """Return the exposure as it is now, made of the pixels that the user named.
+
+    Another run may have flagged it while we waited.
+    """
+    current = current_headers(task)
+    if task.original is not None:
+        require_same_pixels(current, task.original)
+    return current
+
+
+def current_headers(task):
+    """Return the exposure as its headers are now; its pixels are not looked at."""
     try:
         same = exposures.FileState.of(task.exposure.path) == task.exposure.state
     except OSError as error:
@@ -140,9 +162,35 @@ def current_state(task):
     return task.exposure if same else inspect(task.exposure.path, task.parameters.any_detector)
 
 
-def known_mask(task):
-    """Return the mask file that is there already, or None."""
-    return mask_file.read(task.mask_path) if task.mask_path.exists() else None
+def with_current_state(task, function):
+    """Return what a function makes of the exposure as its file is now.
+
+    Another run may write flags into it while it is read without its lock: then it is read again.
+
+    Parameters
+    ----------
+    task : Task
+    function : callable
+        Takes an `Exposure` and reads its file.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ExposureError
+        Of the function, about a file that did not change meanwhile, or if it changes all the time.
+    """
+    tries, now = 0, current_headers(task)
+    while True:
+        try:
+            return function(now)
+        except ExposureError:
+            tries, before = tries + 1, now
+            now = current_headers(replace(task, exposure=before))
+            if now is before or tries == _TRIES:
+                raise
 
 
 def decide(task, exposure, known, decider, outcome):
@@ -225,7 +273,8 @@ def store(task, exposure, mask, decided, stage, notes):
             filling.write(task, exposure, mask, new, stage, notes)
         if task.parameters.mask_file or task.probe:
             path = task.probe_path if task.probe else task.mask_path
-            mask_file.write(path, mask, notes, lambda: exposures.require_unchanged(exposure))
+            rights = Rights.of(exposure.path)
+            mask_file.write(path, mask, notes, lambda: exposures.require_unchanged(exposure), rights)
 
     # The other files take their places when nothing is left to do but to put the exposure into its own.
     if new:

@@ -12,6 +12,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from ..arrays.background_map import BackgroundMap
+from ..arrays.numerics import numpy_defaults
 from ..arrays.probabilities import SCALE
 from ..errors import ExposureError
 from ..files import mask_file
@@ -23,7 +24,8 @@ from ..flagging.consensus.field_chip import FieldChip
 from ..flagging.consensus.pointing import ChipStars, PointingFacts
 from ..flagging.consensus.starfit import find_stars
 from ..flagging.consensus.stars import Stars
-from . import exposure_work
+from . import exposure_work, masks_beside
+from .deciders import Network
 from .task import Task
 
 __all__ = ["ChipSummary", "FieldMember", "measure_member"]
@@ -135,19 +137,11 @@ class FieldMember:
     def _read(self, extver):
         """Read a chip, as `FieldChip`; meanwhile a run may have written flags into its file."""
         summary = self.chips[extver]
-        try:
-            image, bits = _pixels(self.exposure, summary.chip)
-        except ExposureError:
-            now = self.refreshed()
-            if now is self:
-                raise
-            image, bits = _pixels(now.exposure, now.chips[extver].chip)
+        image, bits = self._now(lambda exposure: _pixels(exposure, self._as(exposure).chips[extver].chip))
         chip = ChipImage.of(
             image, bits, summary.whole_probability(), self.exposure.instrument, summary.background
         )
-        return FieldChip.from_chip(
-            chip, wcs=summary.wcs, exptime=summary.chip.exptime, stars=summary.stars
-        )
+        return FieldChip.from_chip(chip, wcs=summary.wcs, exptime=summary.chip.exptime, stars=summary.stars)
 
     def refreshed(self):
         """Return the member as its file is now: we, or another run, may have written flags into it.
@@ -157,7 +151,13 @@ class FieldMember:
         ExposureError
             If its pixels are others.
         """
-        exposure = exposure_work.current_state(replace(self.task, exposure=self.exposure))
+        return self._now(self._as)
+
+    def _now(self, function):
+        return exposure_work.with_current_state(replace(self.task, exposure=self.exposure), function)
+
+    def _as(self, exposure):
+        """Return the member with its file as it was inspected anew."""
         if exposure is self.exposure:
             return self
         for chip in exposure.chips:
@@ -170,13 +170,14 @@ class FieldMember:
         return replace(self, exposure=exposure, chips=chips)
 
 
+@numpy_defaults()
 def measure_member(task, stage=None):
     """Look at an exposure once: background, stars and probabilities of its chips.
 
     Parameters
     ----------
     task : task.Task
-        With its mask file of the first pass.
+        Of the first pass.
     stage : task.Stage, optional
 
     Returns
@@ -186,20 +187,26 @@ def measure_member(task, stage=None):
     Raises
     ------
     ExposureError
-        If the mask file is missing or of another exposure, or there is no WCS.
+        If the mask file is of another exposure, or there is no WCS.
     """
-    (stage or exposure_work.process_stage()).check()
-    exposure, mask = exposure_work.current_state(task), mask_file.read(task.probe_path)
-    wcs = read_wcs(exposure)
-    chips = {chip.extver: _summary(task, exposure, mask, chip, wcs) for chip in exposure.chips}
-    return FieldMember(task, exposure, chips)
+    stage = stage or exposure_work.process_stage()
+    stage.check()
+    network = Network(task, masks_beside.stored_probabilities(task), stage)
+
+    def measured(exposure):
+        wcs = read_wcs(exposure)
+        chips = {chip.extver: _summary(network, exposure, chip, wcs) for chip in exposure.chips}
+        return FieldMember(task, exposure, chips)
+
+    return exposure_work.with_current_state(task, measured)
 
 
-def _summary(task, exposure, mask, chip, wcs):
+def _summary(network, exposure, chip, wcs):
     sci = read_sci(exposure, chip)
-    if not mask_file.is_mask_of(mask, exposure, sci):
-        raise ExposureError(f"{task.probe_path} is not the mask of {exposure.path}: run the step again.")
-    scaled = mask.chip(chip.extver).scaled_probability
+    if network.known is not None and not mask_file.is_mask_of(network.known, exposure, sci):
+        path = network.task.probe_path
+        raise ExposureError(f"{path} is not the mask of {exposure.path}: run the step again.")
+    scaled = network.scaled_probability(sci)
     index = np.flatnonzero(scaled > _KEPT * SCALE)
     image = ChipImage.of(sci.native_electrons(), read_dq(exposure, chip), scaled, exposure.instrument)
     its = {"wcs": wcs.chips[chip.extver], "exptime": chip.exptime}

@@ -7,6 +7,7 @@ or machine; then each is measured once (`field_member`), and each is decided on,
 import hashlib
 from dataclasses import dataclass, field, replace
 
+from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError, StepError
 from ..files import mask_file
 from ..files.atomic import locked
@@ -15,8 +16,9 @@ from ..flagging.consensus.comparison import compared
 from ..flagging.consensus.decision import decide as decide_on_field
 from ..flagging.consensus.field_chip import FieldChip
 from ..flagging.consensus.pointing import Pointing
-from . import calibrations, exposure_work, results, up_to_date
+from . import calibrations, exposure_work, masks_beside, results, up_to_date
 from .asked import choose
+from .deciders import Network
 from .field_member import FieldMember
 from .task import Outcome
 
@@ -81,6 +83,7 @@ def _field_id(members):
     return digest.hexdigest()[:16]
 
 
+@numpy_defaults()
 def flag_member(task, stage=None):
     """Flag the cosmic rays of one exposure of a field.
 
@@ -103,18 +106,21 @@ def flag_member(task, stage=None):
     own, outcome = replace(task.task, threads=task.threads), Outcome([])
     with locked(own.target, stage.stop.is_set):
         member = task.member.refreshed()
-        exposure, known = member.exposure, mask_file.read(own.probe_path)
-        there = known if own.probe_path == own.mask_path else exposure_work.known_mask(own)
+        exposure, known = member.exposure, masks_beside.stored_probabilities(own)
+        network = Network(own, known, stage)
+        there = known if own.probe_path == own.mask_path else masks_beside.known_mask(own)
         if own.parameters.rerun == "skip" and up_to_date.is_up_to_date(
-            own, there, known.made_by, outcome, task.field_id
+            own, there, network.made_by, outcome, task.field_id, 1 + len(task.asked)
         ):
             return outcome
-        deciding = FieldDecision(member, others_of(member, task.asked, stage), task.field_id, known)
+        deciding = FieldDecision(member, others_of(member, task.asked, stage), task.field_id, network)
         decided = exposure_work.decide(own, exposure, known, deciding, outcome)
         _require_used(deciding)
-        mask = replace(
-            known,
-            decision=own.parameters.decision,
+        mask = mask_file.MaskFile(
+            exposure.rootname,
+            exposure.expstart,
+            network.made_by,
+            own.parameters.decision,
             members=deciding.members_used,
             field_id=task.field_id,
         )
@@ -137,7 +143,6 @@ def others_of(member, asked, stage):
     Returns
     -------
     list of Other
-        Without those whose pixels changed.
     """
     others = []
     for other in asked:
@@ -145,7 +150,7 @@ def others_of(member, asked, stage):
         try:
             now = other.refreshed()
         except StepError:
-            continue
+            now = other  # to be named when it is asked
         known_error = pointing.known_error(member.pointing_facts, now.pointing_facts)
         others.append(Other(now, pointing.measure(member.stars, now.stars, known_error)))
     return others
@@ -170,24 +175,27 @@ class FieldDecision:
         That are asked.
     field_id : str
         Identifies the field.
-    known : mask_file.MaskFile
-        Of the first pass.
+    network : deciders.Network
+        Gives the probabilities: those of the first pass, if they are still there.
     used : dict of int to results.JointExposures
         By EXTVER: of each chip that is decided on, who was used, and why others were not.
     elsewhere : set of str
         Rootnames of others that show another place, and how that is known.
+    changed : set of str
+        Rootnames of others whose pixels are not what they were when the run began.
     """
 
     member: FieldMember
     others: list[Other]
     field_id: str
-    known: mask_file.MaskFile = field(repr=False)
+    network: Network = field(repr=False)
     used: dict[int, results.JointExposures] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
+    changed: set[str] = field(default_factory=set)
 
     def scaled_probability(self, sci):
         """Return the scaled probabilities of a chip, (R, C) int16."""
-        return self.known.chip(sci.chip.extver).scaled_probability
+        return self.network.scaled_probability(sci)
 
     def joint(self, chip):
         """Return what the table says of a chip that was decided on."""
@@ -209,7 +217,12 @@ class FieldDecision:
         found = candidates.candidates(chip, decision.threshold)
         used, names, faults = [], [], []
         for other in self.others:
-            one = compared(found, chip, other.member.chips_on(summary.corners), other.pointing)
+            try:
+                one = compared(found, chip, other.member.chips_on(summary.corners), other.pointing)
+            except ExposureError:  # its file is gone, or another: that is its own fault, not this member's
+                self.changed.add(other.member.rootname)
+                faults.append(f"{other.member.rootname} changed while the step ran")
+                continue
             if one.is_used(found, tables):
                 used.append(one)
                 names.append(other.member.rootname)
@@ -248,4 +261,9 @@ def _warnings(deciding):
         yield (
             f"{name} is decided on without exposures that its WCS does not fit "
             f"({'; '.join(sorted(deciding.elsewhere))}): align them (TweakReg), then run the step again."
+        )
+    if deciding.changed:
+        yield (
+            f"{name} is decided on without {', '.join(sorted(deciding.changed))}, changed by another program "
+            "while the step ran: run the step again."
         )

@@ -1,13 +1,15 @@
 """Which exposures show the same field through the same filter."""
 
-from dataclasses import dataclass
-from pathlib import Path
+import contextlib
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files.chip_wcs import read_wcs
 from ..flagging.consensus import chip_map
+from .exposure_work import current_headers, with_current_state
 from .task import Field, FieldPlan
 
 __all__ = ["find_fields", "same_polarisation"]
@@ -38,6 +40,7 @@ class _Footprint:
         return any(chip_map.overlap(one, another) for one in self.corners for another in other.corners)
 
 
+@numpy_defaults()
 def find_fields(tasks, tables=None):
     """Divide tasks into fields: exposures that overlap, of one passband.
 
@@ -53,9 +56,10 @@ def find_fields(tasks, tables=None):
     FieldPlan
     """
     notes, warnings, footprints = [], [], {}
+    tasks = [_as_now(task) for task in tasks]
     for task in tasks:
         try:
-            footprints[task.label] = _Footprint.of(task.exposure)
+            footprints[task.label] = with_current_state(task, _Footprint.of)
         except ExposureError as error:
             notes.append(f"{error} It is decided on by itself.")
     left = [task for task in tasks if task.label in footprints]
@@ -72,13 +76,20 @@ def find_fields(tasks, tables=None):
     return FieldPlan(tuple(found), tuple(notes), tuple(warnings))
 
 
+def _as_now(task):
+    """Return the task with its exposure as the file is now: planning many takes a while."""
+    with contextlib.suppress(ExposureError):  # it fails by itself, and is named, when its turn comes
+        return replace(task, exposure=current_headers(task))
+    return task
+
+
 def _belong(one, other, footprints, tables):
     a, b = one.exposure, other.exposure
     return (
         (a.instrument, a.passband) == (b.instrument, b.passband)
         and not _DISPERSERS & set(a.filter.split("+"))
         and same_polarisation(a.filter, *(footprints[its.label].orientation for its in (one, other)))
-        and tables.get(Path(a.path).resolve()) == tables.get(Path(b.path).resolve())
+        and tables.get(one.named_path.resolve()) == tables.get(other.named_path.resolve())
         and footprints[one.label].overlaps(footprints[other.label])
     )
 

@@ -7,20 +7,23 @@ handlers of any logger are touched.
 
 import contextlib
 import datetime
+import errno
 import importlib.metadata
 import logging
 import os
+import stat
 import sys
 import time
-import warnings
 
 from .. import __version__, handoff
-from ..errors import InputError, StepWarning
+from ..errors import InputError, printable, warn
 from ..files import space
+from ..files.atomic import require_no_dangling_link
+from ..files.inputs import require_directory
 from ..network import models
 from . import filling
 
-__all__ = ["RunLog", "begin"]
+__all__ = ["RunLog", "begin", "refused"]
 
 _LOGGER = logging.getLogger("acs_deepcr_step")
 _FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
@@ -43,7 +46,7 @@ class _File(logging.FileHandler):
             self._reported = True
             error = sys.exc_info()[1]
             reason = getattr(error, "strerror", None) or error
-            warnings.warn(f"The log {self.baseFilename} is incomplete ({reason}).", StepWarning, stacklevel=6)
+            warn(f"The log {self.baseFilename} is incomplete ({reason}).", stacklevel=6)
 
 
 class RunLog:
@@ -63,9 +66,15 @@ class RunLog:
     def __init__(self, path):
         self._file, self._steps, self._began = None, [], time.perf_counter()
         if path:
+            path = os.path.expanduser(path)
+            require_no_dangling_link(path, InputError)
             try:
-                self._file = _File(os.path.expanduser(path), mode="a", encoding="utf-8")
+                if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+                    raise OSError(errno.EINVAL, "it is a pipe")  # waited for until somebody reads it
+                self._file = _File(path, mode="a", encoding="utf-8")
             except OSError as error:
+                if not os.path.isabs(path):
+                    require_directory()
                 raise InputError(
                     f"The log file {path} cannot be written ({error.strerror}): "
                     "give another runfile, or an empty one for no log."
@@ -114,7 +123,7 @@ class RunLog:
     def warning(self, message):
         """Log a message and warn the user of it (`StepWarning`)."""
         self._log(logging.WARNING, message)
-        warnings.warn(message, StepWarning, stacklevel=4)
+        warn(message, stacklevel=4)
 
     def error(self, message):
         """Log what made an exposure fail."""
@@ -122,15 +131,14 @@ class RunLog:
 
     def _log(self, level, message):
         # One record a line, whatever a header value holds.
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-        record = _LOGGER.makeRecord(_LOGGER.name, level, __file__, 0, text, None, None)
+        record = _LOGGER.makeRecord(_LOGGER.name, level, __file__, 0, printable(message), None, None)
         if self._file is not None:
             self._file.emit(record)
         if level < logging.WARNING and _LOGGER.isEnabledFor(level):
             _LOGGER.handle(record)
 
 
-def begin(log, what, parameters, tasks, notes):
+def begin(log, what, parameters, planned, notes):
     """Log versions, parameters, models and exposures, and warn of what can be known before.
 
     Parameters
@@ -138,10 +146,43 @@ def begin(log, what, parameters, tasks, notes):
     log : RunLog
     what : {'run', 'undo', 'apply'}
     parameters : parameters.Parameters
-    tasks : list of task.Task
+    planned : task.Plan
     notes : list of str
         Logged as they are.
     """
+    _log_call(log, what, parameters, [*notes, *planned.fields.notes])
+    log.info(f"{len(planned.labels)} exposures")
+    _name_refusals(log, planned)
+    for task in planned.tasks:
+        warning = space.hard_link_warning(task.target) if task.parameters.update_dq else None
+        if warning:
+            log.warning(warning)
+    if what == "run":
+        _begin_run(log, parameters, planned.tasks)
+    for field in planned.fields.fields:
+        log.info(f"decided on together: {field.label}")
+    for warning in planned.fields.warnings:
+        log.warning(warning)
+
+
+def refused(what, parameters, notes, error):
+    """Log a run that ends before anything is changed.
+
+    Parameters
+    ----------
+    what : {'run', 'undo', 'apply'}
+    parameters : parameters.Parameters
+    notes : list of str
+    error : StepError
+        Why.
+    """
+    # That the log cannot be written either would only hide the reason.
+    with contextlib.suppress(InputError), RunLog(parameters.runfile) as log, log.step("Initialization"):
+        _log_call(log, what, parameters, notes)
+        log.error(f"nothing was done: {error}")
+
+
+def _log_call(log, what, parameters, notes):
     # Read from the metadata: undo and apply load no PyTorch.
     torch, numpy = (importlib.metadata.version(name) for name in ("torch", "numpy"))
     log.info(f"acs_deepcr_step {__version__} {what}, PyTorch {torch}, NumPy {numpy}")
@@ -149,13 +190,20 @@ def begin(log, what, parameters, tasks, notes):
         log.info(f"parameter {line}")
     for note in notes:
         log.info(note)
-    log.info(f"{len(tasks)} exposures")
-    for task in tasks:
-        warning = space.hard_link_warning(task.target) if task.parameters.update_dq else None
-        if warning:
-            log.warning(warning)
-    if what == "run":
-        _begin_run(log, parameters, tasks)
+
+
+def _name_refusals(log, planned):
+    """Name all faulty files at once, in the log and to the user, before work begins."""
+    refusals = planned.in_order(planned.refusals)
+    for refusal in refusals:
+        log.error(f"{refusal.label}: {refusal.reason}")
+    if refusals:
+        # The log has them already, a line each.
+        warn(
+            f"{len(refusals)} of {len(planned.labels)} exposures cannot be processed and stay as they are; "
+            f"the others are worked on. {' '.join(refusal.reason for refusal in refusals)}",
+            stacklevel=5,
+        )
 
 
 def _begin_run(log, parameters, tasks):

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from ..config.parameters import Parameters
 from ..errors import message_of
-from . import progress, results
+from . import fewer, progress, results
 from .executors import execute
 from .log import RunLog
+from .task import Outcome
 
 __all__ = ["Run", "rows"]
 
@@ -54,12 +55,17 @@ def rows(work, tasks, run, fields=(), heading="Find cosmic rays"):
     in_fields = {task.label for field in fields for task in field.tasks}
     first = [replace(task, probe=True) if task.label in in_fields else task for task in tasks]
     found = {task.label: [] for task in tasks}
+    made_by = {}
     with run.log.step(heading):
-        for row in _results(work, first, run, title="deepCR"):
+        for row in _results(work, first, run, made_by):
             found[row.filename].append(row)
     # Of a field's exposure the first pass gives rows only if it failed.
     left = [field.without({label for label, its in found.items() if its}) for field in fields]
-    left = [field for field in left if field.tasks]
+    for before, now in zip(fields, left, strict=True):
+        if len(now.tasks) < len(before.tasks):
+            for warning in fewer.warnings(now.tasks, run.parameters, len(now.tasks), len(before.tasks)):
+                run.log.warning(warning)
+    left = [field.made_by(made_by) for field in left if field.tasks]
     if left:
         with run.log.step("Decide on fields together"):
             for row in _rows_of_fields(left, run):
@@ -108,10 +114,12 @@ def _batches(fields, run):
         yield batch
 
 
-def _results(work, tasks, run, *, title):
-    """Yield the rows of tasks as they end, with a progress bar."""
-    with progress.of_tasks(len(tasks), title, "exposure", run.parameters.progress) as bar:
+def _results(work, tasks, run, made_by):
+    """Yield the rows of tasks as they end, with a progress bar; fill in what probabilities were made with."""
+    with progress.of_tasks(len(tasks), "deepCR", "exposure", run.parameters.progress) as bar:
         for index, result in execute(work, tasks, run.parameters.workers, run.executor):
+            if isinstance(result, Outcome):
+                made_by[tasks[index].label] = result.made_by
             yield from _collected(result, tasks[index], run.log)
             bar.update()
 

@@ -1,24 +1,25 @@
 """What a run will do, before anything is changed: tasks, fields, and every fault that can be seen."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ExposureError, InputError
 from ..files import clean_file, space
-from ..files.exposure import same_observation
+from ..files.atomic import require_no_dangling_link
 from ..files.inspection import inspect
 from ..files.provenance import is_flagged
+from ..files.splice import require_keepable_rights
 from ..network import models
-from . import calibrations, filling
+from . import calibrations, fewer, filling, output_copy
 from .executors import AT_A_TIME
-from .task import FieldPlan, Task
+from .task import FieldPlan, Plan, Refusal, Task
 
-__all__ = ["plan_fields", "plan_tasks", "require_runnable"]
+__all__ = ["plan_exposures", "plan_fields", "require_runnable"]
 
 
-def plan_tasks(paths, parameters):
-    """Return tasks for all inputs; nothing is written yet, and every fault is named.
+def plan_exposures(paths, parameters):
+    """Read the headers of all inputs: what can be done, and which files cannot. Nothing is written yet.
 
     Parameters
     ----------
@@ -27,66 +28,107 @@ def plan_tasks(paths, parameters):
 
     Returns
     -------
-    list of task.Task
+    task.Plan
+        Faulty files are among its refusals; they stop no other.
 
     Raises
     ------
-    InputError, ExposureError
+    InputError
+        If two inputs would become the same file, or the output directory cannot be made.
+    ExposureError
+        If no file is sound, with the faults of all; or if there is no room for the results.
     """
-    faults, tasks = [], []
-    for path in paths:
-        # Behind a symlink the file is flagged, and its mask lies beside the file.
-        file = Path(os.path.realpath(path)) if path.is_symlink() else path
+    inputs = [_Input.of(path, parameters) for path in paths]
+    _require_distinct_targets(inputs)
+    tasks, refusals = [], []
+    for one in inputs:
         try:
-            exposure = inspect(file, parameters.any_detector)
-            target = _target(exposure, parameters)
-            label = str(target if parameters.output_dir else path)
-            tasks.append(Task(label, exposure, target, parameters, _model_for(exposure, parameters)))
-            if parameters.clean_file:
-                clean_file.require_own(tasks[-1].clean_path, exposure)
+            tasks.append(_task(one, parameters))
         except ExposureError as error:
-            faults.append(str(error))
-    if faults:
-        raise ExposureError(" ".join(faults))
-    _require_distinct_targets(tasks)
+            refusals.append(Refusal(one.label, str(error)))
+    planned = Plan(tuple(one.label for one in inputs), tuple(tasks), tuple(refusals))
     if parameters.output_dir:
         _make_directory(Path(parameters.output_dir).expanduser())
     _require_room(tasks)
-    return tasks
+    return planned
 
 
-def plan_fields(tasks, parameters, tables):
-    """Return the fields whose exposures are decided on together.
+@dataclass(frozen=True)
+class _Input:
+    """A file that the user named: how, where it is, and where its result goes."""
+
+    label: str
+    file: Path
+    target: Path
+
+    @classmethod
+    def of(cls, path, parameters):
+        # Behind a symlink the file is flagged, and its mask lies beside the file.
+        file = Path(os.path.realpath(path)) if path.is_symlink() else path
+        if not parameters.output_dir:
+            return cls(str(path), file, file)
+        target = Path(parameters.output_dir).expanduser() / file.name
+        return cls(str(target), file, target)
+
+
+def _task(one, parameters):
+    exposure = inspect(one.file, parameters.any_detector)
+    _require_target(one, parameters)
+    base = output_copy.built_on(exposure, one.target, parameters.any_detector)
+    original = None if base is exposure else exposure
+    task = Task(one.label, base, one.target, parameters, _model_for(base, parameters), original=original)
+    _require_names(task)
+    return task
+
+
+def plan_fields(planned, parameters, tables):
+    """Find the exposures that are decided on together.
 
     Parameters
     ----------
-    tasks : list of task.Task
+    planned : task.Plan
     parameters : Parameters
     tables : dict of pathlib.Path to pathlib.Path
-        From `inputs.tables`.
+        As of `inputs.Inputs`.
 
     Returns
     -------
-    task.FieldPlan
+    task.Plan
+        With its fields; with ``consensus=yes`` it refuses the exposures that are in none.
 
     Raises
     ------
     ExposureError
-        With ``consensus=yes``, if an exposure is in no field.
+        If no exposure is left.
     """
-    if parameters.consensus == "no" or (len(tasks) < 2 and parameters.consensus == "auto"):
-        return FieldPlan()
+    if parameters.consensus == "no" or (len(planned.tasks) < 2 and parameters.consensus == "auto"):
+        said = tuple(fewer.warnings(planned.tasks, parameters))
+        # Who asks for consensus=no knows what it means.
+        found = FieldPlan(notes=said) if parameters.consensus == "no" else FieldPlan(warnings=said)
+        return replace(planned, fields=found)
     from .fields import find_fields  # loads the WCS library
 
-    found = find_fields(tasks, tables)
+    found = find_fields(planned.tasks, tables)
     found = replace(found, warnings=(*found.warnings, *_without_calibration(found)))
-    alone = [task.label for task in tasks if task.label not in found.labels]
-    if parameters.consensus == "yes" and alone:
-        raise ExposureError(
-            f"consensus=yes, but there is no other exposure of the same field and filter for "
-            f"{', '.join(alone)}: name it too, or set consensus to auto."
+    alone = [task for task in planned.tasks if task.label not in found.labels]
+    if parameters.consensus == "yes":
+        planned = planned.refusing(
+            [
+                Refusal(
+                    task.label,
+                    f"consensus=yes, but there is no other exposure of the same field and filter for "
+                    f"{task.label}: name it too, or set consensus to auto.",
+                    task,
+                )
+                for task in alone
+            ]
         )
-    return found
+        alone = []
+    knows_less = [
+        *fewer.warnings(alone, parameters),
+        *(one for its in found.fields for one in fewer.warnings(its.tasks, parameters, len(its.tasks))),
+    ]
+    return replace(planned, fields=replace(found, warnings=(*found.warnings, *knows_less)))
 
 
 def _without_calibration(found):
@@ -134,30 +176,34 @@ def _model_for(exposure, parameters):
     return models.for_filter(exposure.filter.split("+")[0])
 
 
-def _target(exposure, parameters):
-    """Where the flagged exposure goes."""
+def _require_target(one, parameters):
+    """Refuse an exposure whose result cannot go where it should."""
     if not parameters.output_dir:
-        space.require_writable(exposure.path.parent, exposure.path if parameters.update_dq else None)
-        return exposure.path
-    target = Path(parameters.output_dir).expanduser() / exposure.path.name
-    if os.path.realpath(target) == os.path.realpath(exposure.path):
+        space.require_writable(one.file.parent, one.file if parameters.update_dq else None)
+        if parameters.update_dq:
+            require_keepable_rights(one.file)
+        return
+    require_no_dangling_link(one.target, ExposureError)
+    if os.path.realpath(one.target) == os.path.realpath(one.file):
         raise ExposureError(
-            f"{exposure.path} lies in the output_dir itself: give another, or none to flag in place."
+            f"{one.file} lies in the output_dir itself: give another, or none to flag in place."
         )
-    if target.exists():
-        there = inspect(target, parameters.any_detector)
-        if not same_observation(there, exposure) or not there.provenance:
-            raise ExposureError(f"{target} is there already and is not a result of this step: move it away.")
-    return target
 
 
-def _require_distinct_targets(tasks):
+def _require_names(task):
+    """Refuse names of outputs that lead nowhere, or to what is no file of the step."""
+    require_no_dangling_link(task.mask_path, ExposureError)
+    if task.parameters.clean_file:
+        clean_file.require_own(task.clean_path, task.exposure)
+
+
+def _require_distinct_targets(inputs):
     seen = {}
-    for task in tasks:
-        other = seen.setdefault(os.path.realpath(task.target), task)
-        if other is not task:
+    for one in inputs:
+        other = seen.setdefault(os.path.realpath(one.target), one)
+        if other is not one:
             raise InputError(
-                f"{other.exposure.path} and {task.exposure.path} would both become {task.target}: "
+                f"{other.file} and {one.file} would both become {one.target}: "
                 "run them with different output_dirs."
             )
 

@@ -4,6 +4,7 @@ Nothing is shown where the output is no terminal.
 """
 
 import contextlib
+import sys
 
 from tqdm import tqdm
 
@@ -24,7 +25,8 @@ def of_tasks(total, title, unit, wanted):
     -------
     tqdm.tqdm
     """
-    return tqdm(total=total, desc=title, unit=unit, position=0, disable=_disable(wanted))
+    disable = not (wanted and _is_terminal(sys.stderr))
+    return tqdm(total=total, desc=title, unit=unit, position=0, disable=disable)
 
 
 @contextlib.contextmanager
@@ -46,10 +48,10 @@ def of_tiles(stage, title, total, wanted):
     callable
         To be called with the number of tiles done; it raises `task.Cancelled` if the run is to end.
     """
-    if not (wanted and stage.shows_tiles):
+    if not (wanted and stage.shows_tiles and _is_terminal(sys.stderr)):
         yield stage.check
         return
-    with tqdm(total=total, desc=title, unit="tile", position=1, leave=False, disable=None) as bar:
+    with tqdm(total=total, desc=title, unit="tile", position=1, leave=False) as bar:
 
         def progress(tiles):
             stage.check()
@@ -58,6 +60,9 @@ def of_tiles(stage, title, total, wanted):
         yield progress
 
 
-def _disable(wanted):
-    """Return what tqdm calls `disable`: None is its word for "unless it is a terminal"."""
-    return None if wanted else True
+def _is_terminal(stream):
+    """Whether there is a stream, and someone looks at it; hosts without a terminal may have closed it."""
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError):
+        return False

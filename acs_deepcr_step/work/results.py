@@ -11,8 +11,8 @@ from ..arrays import reasons
 from ..arrays.morphology import count_groups
 
 __all__ = [
-    "ALONE", "ChipFigures", "JointExposures", "Row", "Status", "failed_row", "failures", "figures", "row",
-    "table",
+    "ALONE", "ChipFigures", "JointExposures", "Row", "Status", "failed_row", "failures", "figures",
+    "refused_rows", "row", "table",
 ]  # fmt: skip
 
 
@@ -98,6 +98,7 @@ class Row:
     filename : str
         The exposure as the user named it.
     extver : int
+        0 for a file whose headers cannot be read.
     filter : str
     exptime : float
         Seconds.
@@ -136,6 +137,11 @@ class Row:
     note: str = _column(default="")
     seconds: float = _column("s", ".2f", default=math.nan)
     failure: str = ""
+
+    @property
+    def label(self):
+        """The exposure as the user named it."""
+        return self.filename
 
     @property
     def failed(self):
@@ -226,6 +232,40 @@ def failed_row(task, chip, message):
     Row
     """
     return replace(row(task, chip, ChipFigures(), status=Status.FAILED), failure=message)
+
+
+def refused_rows(refusal, parameters):
+    """Return the rows of a file that a run leaves as it is.
+
+    Parameters
+    ----------
+    refusal : task.Refusal
+    parameters : parameters.Parameters
+
+    Returns
+    -------
+    list of Row
+        One for each chip; where its headers cannot be read, one with the chip number 0.
+    """
+    task = refusal.task
+    if task is not None:
+        return [failed_row(task, chip, refusal.reason) for chip in task.exposure.chips]
+    figures = {one.name: getattr(ChipFigures(), one.name) for one in fields(ChipFigures)}
+    return [
+        Row(
+            filename=refusal.label,
+            extver=0,
+            filter="",
+            exptime=math.nan,
+            model=parameters.model,
+            threshold=parameters.decision.threshold,
+            crbit=parameters.decision.crbit,
+            **figures,
+            nexp=0,
+            status=Status.FAILED,
+            failure=refusal.reason,
+        )
+    ]
 
 
 def table(rows):

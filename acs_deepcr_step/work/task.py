@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..config.parameters import Parameters
+from ..errors import ExposureError
 from ..files import clean_file, mask_file
 from ..files.exposure import Exposure
 from .results import Row
 
-__all__ = ["Cancelled", "Field", "FieldPlan", "Outcome", "Stage", "Task"]
+__all__ = ["Cancelled", "Field", "FieldPlan", "Outcome", "Plan", "Refusal", "Stage", "Task"]
 
 
 class Cancelled(BaseException):
@@ -39,6 +40,10 @@ class Task:
     probe : bool
         Only compute and store the probabilities: others of its field are asked
         before anything is flagged.
+    made_by : mask_file.MadeBy, optional
+        What the first pass made the probabilities with, once it is over.
+    original : Exposure, optional
+        What the user named, where `exposure` is the copy of it that an earlier run made.
     """
 
     label: str
@@ -49,6 +54,13 @@ class Task:
     threads: int = 0
     mask: Path | None = None
     probe: bool = False
+    made_by: mask_file.MadeBy | None = None
+    original: Exposure | None = None
+
+    @property
+    def named_path(self):
+        """The file that the user named."""
+        return (self.original or self.exposure).path
 
     @property
     def mask_path(self):
@@ -61,19 +73,28 @@ class Task:
         return self.target.with_name(clean_file.name_for(self.target))
 
     @property
+    def hidden_path(self):
+        """Where a run that leaves no mask file keeps the probabilities between its passes."""
+        return self.mask_path.with_name(f".{self.mask_path.name}")
+
+    @property
     def probe_path(self):
-        """Where the probabilities are between the passes: a hidden file if no mask file is wanted."""
-        kept = self.parameters.mask_file
-        return self.mask_path if kept else self.mask_path.with_name(f".{self.mask_path.name}")
+        """Where the probabilities are between the passes."""
+        return self.mask_path if self.parameters.mask_file else self.hidden_path
 
     def absolute(self):
         """Return the same task with absolute paths, for processes elsewhere."""
         return replace(
             self,
-            exposure=replace(self.exposure, path=Path(os.path.abspath(self.exposure.path))),
+            exposure=_absolute(self.exposure),
+            original=self.original and _absolute(self.original),
             target=Path(os.path.abspath(self.target)),
             mask=self.mask and Path(os.path.abspath(self.mask)),
         )
+
+
+def _absolute(exposure):
+    return replace(exposure, path=Path(os.path.abspath(exposure.path)))
 
 
 @dataclass(frozen=True)
@@ -95,6 +116,10 @@ class Field:
     def without(self, labels):
         """Return the field less the exposures of these labels."""
         return replace(self, tasks=tuple(task for task in self.tasks if task.label not in labels))
+
+    def made_by(self, known):
+        """Return the field with what the probabilities of each label were made with."""
+        return replace(self, tasks=tuple(replace(task, made_by=known.get(task.label)) for task in self.tasks))
 
 
 @dataclass(frozen=True)
@@ -122,6 +147,62 @@ class FieldPlan:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A file that the run leaves as it is, and why.
+
+    Attributes
+    ----------
+    label : str
+        The file as the user named it.
+    reason : str
+        A sentence.
+    task : Task, optional
+        Where its headers could be read.
+    """
+
+    label: str
+    reason: str
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Of all files, in the user's order.
+    tasks : tuple of Task
+        The sound exposures; at least one.
+    refusals : tuple of Refusal
+        The other files.
+    fields : FieldPlan
+    """
+
+    labels: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    refusals: tuple[Refusal, ...] = ()
+    fields: FieldPlan = FieldPlan()
+
+    def __post_init__(self):
+        # Also after some were refused later on: a run of nothing is none.
+        if not self.tasks:
+            raise ExposureError(" ".join(refusal.reason for refusal in self.in_order(self.refusals)))
+
+    def refusing(self, refusals):
+        """Return the plan less some of its tasks, which are refused."""
+        left_out = {refusal.label for refusal in refusals}
+        tasks = tuple(task for task in self.tasks if task.label not in left_out)
+        return replace(self, tasks=tasks, refusals=(*self.refusals, *refusals))
+
+    def in_order(self, things):
+        """Return what has a label in the user's order."""
+        place = {label: number for number, label in enumerate(self.labels)}
+        return sorted(things, key=lambda thing: place[thing.label])
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of a task.
 
@@ -131,10 +212,13 @@ class Outcome:
         One for each chip.
     warnings : list of str
         For the user.
+    made_by : mask_file.MadeBy, optional
+        What the probabilities were made with that the first pass left.
     """
 
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)
+    made_by: mask_file.MadeBy | None = None
 
 
 class Stage:

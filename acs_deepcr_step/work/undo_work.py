@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import dq, reasons
+from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files import mask_file, provenance
 from ..files.atomic import locked
@@ -13,11 +14,13 @@ from ..files.exposure import read_dq, read_sci
 from ..files.splice import splice
 from . import results
 from .exposure_work import current_state, process_stage
+from .masks_beside import remove_hidden_mask
 from .task import Outcome
 
 __all__ = ["take_flags_back"]
 
 
+@numpy_defaults()
 def take_flags_back(task, stage=None):
     """Take the flags of the step back, so that DQ is as before, bit for bit.
 
@@ -38,6 +41,7 @@ def take_flags_back(task, stage=None):
     stage = stage or process_stage()
     stage.check()
     with locked(task.target, stage.stop.is_set):
+        remove_hidden_mask(task)
         exposure, outcome, arrays = current_state(task), Outcome([]), {}
         earlier = provenance.earlier_flags(exposure)
         if earlier is not None and earlier.flagged is not None:

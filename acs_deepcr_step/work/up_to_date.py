@@ -11,8 +11,8 @@ from . import filling, results
 __all__ = ["is_up_to_date"]
 
 
-def is_up_to_date(task, known, made_by, outcome, field_id=""):
-    """Return whether an exposure carries just what this run would give it.
+def is_up_to_date(task, known, made_by, outcome, field_id="", nexp=1):
+    """Return whether an exposure carries just what this run would give it, or the same from more exposures.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ def is_up_to_date(task, known, made_by, outcome, field_id=""):
     field_id : str
         Identifies the exposures that are decided on together, as `mask_file.MaskFile`
         has it; empty for one by itself.
+    nexp : int
+        Exposures that this run could decide from.
 
     Returns
     -------
@@ -41,22 +43,27 @@ def is_up_to_date(task, known, made_by, outcome, field_id=""):
         there = inspect(task.target, task.parameters.any_detector)
         if not provenance.is_flagged(there):
             return False
-    change = _change_of_run(task, there, known, made_by, field_id) or _change_of_pixels(
+    change = _change_of_run(task, there, known, made_by, field_id, nexp) or _change_of_pixels(
         task, there, known, outcome
     )
     if change:
         outcome.rows.clear()
+        before = there.provenance.get("DCRNEXP", 1) if known is None else known.nexp
+        if nexp < before:
+            change += f", and from {before} exposures where this run has {nexp}"
         outcome.warnings.append(f"{task.label}: flagged before, but {change}: it is done anew.")
     return not change
 
 
-def _change_of_run(task, there, known, made_by, field_id):
+def _change_of_run(task, there, known, made_by, field_id, nexp):
     """Return what differs from the run before, in words; empty for nothing."""
     if known is None:
         return "its mask file is missing"
     if not known.made_by.same_network(made_by) or known.decision != task.parameters.decision:
         return "with other parameters"
-    if known.field_id != field_id:
+    # Fewer exposures than the run before had are no reason to give its decision up.
+    knows_less = nexp < known.nexp and task.parameters.consensus != "no"
+    if known.field_id != field_id and not knows_less:
         return "with other parameters, exposures of its field, or WCS"
     if task.parameters.update_dq and known.run != there.provenance.get("DCRRUN"):
         return "its mask file is of another run"

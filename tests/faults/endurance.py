@@ -11,13 +11,16 @@ from verdict import Site, Tally, content, flag
 
 from acs_deepcr_step.files import mask_file
 
-__all__ = ["interrupts", "many_exposures", "memory_is_flat"]
+__all__ = ["interrupts", "killed_parents", "many_exposures", "memory_is_flat"]
 
 # The first exposures fill caches (weights, network, header parser).
 WARM_UP = 4
 
 # What an interrupt may take, in seconds.
 SOON = 2.0
+
+# What the end of processes that nobody needs any more may take, in seconds.
+NO_HANG = 5.0
 
 
 def many_exposures(site, count, side=1):
@@ -71,6 +74,34 @@ def interrupts(root, trials, workers=1, group=False, soon=SOON):
         )
         wrong += [f"left over: {name}" for name in os.listdir(site.directory) if name.startswith(".")]
         tally.count("interrupted", "new", wrong)
+    return tally
+
+
+def killed_parents(root, trials):
+    """The process that started the workers is killed, terminated, or loses its terminal.
+
+    Its workers end soon, and the next run makes good what is left.
+    """
+    site, tally = Site(root), Tally("the parent of the workers is killed (SIGKILL, SIGTERM, SIGHUP)")
+    signals = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
+    for trial in range(trials):
+        paths = many_exposures(site, 24)
+        process = start(site.report, "run", paths, {"workers": 2, "consensus": "no"})
+        _wait_for(site, 1 + trial % 6)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        os.kill(process.pid, signals[trial % len(signals)])
+        _, alive = psutil.wait_procs(workers, timeout=NO_HANG)
+        finish(process, site.report)
+        wrong = [f"a worker lives {NO_HANG:g} s longer than its parent"] if alive else []
+        wrong += ["there were no workers"] if len(workers) < 2 else []
+        done = [_state(site, path) for path in paths]
+        wrong += [] if "lost" not in done else ["an exposure is neither old nor new"]
+        flag(paths, rerun="skip", consensus="no")
+        wrong += [] if {_state(site, path) for path in paths} == {"new"} else ["the next run gives others"]
+        wrong += [f"left over: {name}" for name in os.listdir(site.directory) if name.startswith(".")]
+        tally.count("killed", "new", wrong)
+        for worker in alive:
+            worker.kill()
     return tally
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from astropy.io import fits
 from harness import Conditions, call, finish, start
-from verdict import Tally, content, flag
+from verdict import SECOND, Tally, content, flag
 
 import acs_deepcr_step
 from acs_deepcr_step import simulate
 
-__all__ = ["Field", "kills_together"]
+__all__ = ["Field", "kills_together", "two_associations"]
+
+# What another user wants of the same exposures.
+_OTHERS = {"model": "ACS-WFC-F814W", **SECOND}
 
 
 class Field:
@@ -104,3 +107,43 @@ def kills_together(root, trials, seed=2):
             outcome = report.outcome if report.outcome != "done" or state == "new" else "killed"
             tally.count(outcome, state, wrong if number == 0 else ())
     return tally
+
+
+def two_associations(root, trials, seed=3):
+    """Two users run the step on a field at once, with other models and parameters.
+
+    A trial counts each exposure. Whoever comes last decides on it: its header and its flags are those of one
+    of the two, alone.
+    """
+    field, tally, chance = Field(root), Tally("associations of two users at once"), random.Random(seed)
+    alone = []
+    for pars in ({}, _OTHERS):
+        field.fresh()
+        flag(field.paths, **pars)
+        alone.append([_result(path) for path in field.paths])
+    call(field.report, "run", field.paths)  # the first one also starts the server
+    field.fresh()
+    began = time.perf_counter()
+    call(field.report, "run", field.paths)
+    whole = time.perf_counter() - began
+    for _ in range(trials):
+        field.fresh()
+        reports = [Path(f"{field.report}.{number}") for number in (1, 2)]
+        processes = [start(reports[0], "run", field.paths)]
+        time.sleep(chance.uniform(0.0, whole))
+        processes.append(start(reports[1], "run", field.paths, _OTHERS))
+        ended = [finish(process, report) for process, report in zip(processes, reports, strict=True)]
+        wrong = [f"{one.outcome}: {one.message}" for one in ended if one.outcome != "done"]
+        for number, path in enumerate(field.paths):
+            if _result(path) not in [results[number] for results in alone]:
+                wrong.append(f"{path.name} is what neither asked for: {_result(path)[0]}")
+        wrong += field.recovery()
+        for number, _ in enumerate(field.paths):
+            tally.count("done", "new", wrong if number == 0 else ())
+    return tally
+
+
+def _result(path):
+    header = fits.getheader(path)
+    cards = tuple(header[key] for key in ("DCRMODEL", "DCRHASH", "DCRTHRSH", "DCRGROW", "DCRBIT", "DCRNEXP"))
+    return cards, fits.getdata(path, ("DQ", 1)).tobytes()

@@ -4,9 +4,11 @@ Processes are forked off a server that has everything imported, so that a trial 
 second. They are real processes: a SIGKILL is one, a limit is the kernel's.
 """
 
+import glob
 import json
 import multiprocessing
 import os
+import random
 import resource
 import signal
 import sys
@@ -19,7 +21,7 @@ __all__ = ["Conditions", "Report", "call", "finish", "start"]
 HERE = Path(__file__).resolve().parent
 
 # The modules that write: every line of theirs is a step at which something may happen.
-_WRITERS = ("files/atomic.py", "files/mask_file.py", "files/space.py", "files/splice.py")
+_WRITERS = tuple(f"files/{name}.py" for name in ("atomic", "file_lock", "mask_file", "space", "splice"))
 assert all((HERE.parents[1] / "acs_deepcr_step" / name).is_file() for name in _WRITERS)
 
 
@@ -31,11 +33,12 @@ class Conditions:
     ----------
     act : str
         ``kill`` (SIGKILL itself), or what another program does to the file: ``replace``, ``change``,
-        ``shorten``, ``delete``.
+        ``shorten``, ``delete``; or ``flip``, one bit of what was just written.
     step : int
-        At which line of the writing modules, counted from 1; 0 counts only.
+        At which line of the writing modules, counted from 1; 0 counts only. For ``flip`` a number that
+        chooses the bit.
     victim, other : str
-        The file to act on, and the one it is replaced by.
+        The file to act on (for ``flip`` a pattern), and the one it is replaced by.
     fail : str
         Name of the call that raises OSError: ``os.fsync``, ``os.replace``, ``open`` ...
     nth, errno : int
@@ -43,7 +46,9 @@ class Conditions:
     largest_file : int, optional
         RLIMIT_FSIZE in bytes.
     user : int, optional
-        Becomes this user before the call.
+        Becomes this user, of a group of the same number, before the call.
+    groups : tuple of int
+        Further groups of that user.
     without_network : bool
         Any socket raises.
     pretend_room : bool
@@ -59,6 +64,7 @@ class Conditions:
     errno: int = 5
     largest_file: int | None = None
     user: int | None = None
+    groups: tuple = ()
     without_network: bool = False
     pretend_room: bool = False
 
@@ -208,7 +214,9 @@ def _outcome(what, paths, pars):
 
 
 def _arrange(conditions, steps, injected):
-    if conditions.act:
+    if conditions.act == "flip":
+        _flip_when_flushed(conditions, injected)
+    elif conditions.act:
         tracer = _tracer(conditions, steps)
         threading.settrace(tracer)
         sys.settrace(tracer)
@@ -229,7 +237,7 @@ def _arrange(conditions, steps, injected):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (conditions.largest_file, resource.RLIM_INFINITY))
     if conditions.user is not None:
-        os.setgroups([])
+        os.setgroups(conditions.groups)
         os.setgid(conditions.user)
         os.setuid(conditions.user)
 
@@ -268,6 +276,25 @@ def _act(conditions):
         os.truncate(victim, 10_000)
     elif conditions.act == "delete":
         os.unlink(victim)
+
+
+def _flip_when_flushed(conditions, injected):
+    """Change one bit of the first file of that name as soon as the disk is said to have it."""
+    real = os.fsync
+
+    def fsync(descriptor):
+        real(descriptor)
+        for name in glob.glob(conditions.victim) if not injected else ():
+            chance = random.Random(conditions.step)
+            with open(name, "r+b") as file:
+                place = chance.randrange(os.path.getsize(name))
+                file.seek(place)
+                old = file.read(1)[0]
+                file.seek(place)
+                file.write(bytes([old ^ 1 << chance.randrange(8)]))
+            injected.append(True)
+
+    os.fsync = fsync
 
 
 def _inject(conditions, injected):

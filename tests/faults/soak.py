@@ -23,9 +23,11 @@ NOBODY = 65534
 
 def rows(scale):
     """Yield a tally per fault; `scale` 1 is the full number of trials."""
+    import closed_streams
     import crashes
     import endurance
     import fields
+    import hostile
     import mutants
     import rivals
 
@@ -36,12 +38,16 @@ def rows(scale):
     yield lambda root: crashes.kills_at_random(root, many(200))
     yield lambda root: crashes.kills_at_steps(root, steps)
     yield lambda root: fields.kills_together(root, many(60))
+    yield lambda root: fields.two_associations(root, many(40))
     yield lambda root: crashes.failing_calls(root, CALLS)
     yield lambda root: crashes.largest_file(root, many(60))
     yield lambda root: crashes.small_disk(root, many(60))
     yield crashes.no_permission
     if os.geteuid() == 0:
         yield lambda root: crashes.no_permission(root, NOBODY)
+        yield lambda root: hostile.another_user(root, many(60))
+    yield lambda root: hostile.flips_in_masks(root, many(60))
+    yield lambda root: hostile.hostile_sizes(root, many(60))
     yield lambda root: rivals.other_program(root, many(400))
     yield lambda root: rivals.two_writers(root, many(100))
     yield lambda root: rivals.lock_after_a_kill(root, many(40))
@@ -51,6 +57,8 @@ def rows(scale):
     yield lambda root: endurance.interrupts(root, many(20))
     yield lambda root: endurance.interrupts(root, many(8), workers=2)
     yield lambda root: endurance.interrupts(root, many(8), workers=2, group=True)
+    yield lambda root: endurance.killed_parents(root, many(12))
+    yield lambda root: closed_streams.closed_streams(root, many(45))
     yield lambda root: endurance.memory_is_flat(root, max(16, many(64)))[0]
 
 

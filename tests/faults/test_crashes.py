@@ -9,6 +9,7 @@ import crashes
 import fields
 import pytest
 from soak import CALLS, NOBODY
+from verdict import place_for_others
 
 
 def nothing_is_lost(tally):
@@ -33,6 +34,12 @@ def test_kill_while_a_field_is_decided_together(tmp_path):
     tally = fields.kills_together(tmp_path, 6)
     nothing_is_lost(tally)
     assert tally.old and tally.new
+
+
+def test_associations_of_two_users_at_once(tmp_path):
+    tally = fields.two_associations(tmp_path, 2)
+    nothing_is_lost(tally)
+    assert tally.new == 4
 
 
 def test_failing_calls(tmp_path):
@@ -63,10 +70,8 @@ def test_mode_without_write_permission(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can become another user")
-def test_another_user(tmp_path_factory):
-    root = tmp_path_factory.mktemp("another_user")
-    for parent in (root, *list(root.parents)[:2]):
-        parent.chmod(0o755)  # the other user may look, not write
-    tally = crashes.no_permission(root, NOBODY)
+def test_another_user():
+    with place_for_others() as root:
+        tally = crashes.no_permission(root, NOBODY)
     nothing_is_lost(tally)
     assert tally.refused == tally.trials

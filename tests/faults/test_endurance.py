@@ -9,6 +9,11 @@ def test_memory_is_flat(tmp_path):
     assert tally.lost == []
 
 
+@pytest.mark.slow  # tests/work/test_processes.py has a shorter one
+def test_killed_parents(tmp_path):
+    assert endurance.killed_parents(tmp_path, 1).lost == []
+
+
 @pytest.mark.parametrize(
     ("trials", "workers", "group"), [(3, 1, False), (2, 1, True), (1, 2, False), (1, 2, True)]
 )

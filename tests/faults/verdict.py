@@ -1,8 +1,10 @@
 """The exposures of the trials, and what became of them: old, new or lost."""
 
+import contextlib
 import os
 import re
 import shutil
+import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +99,14 @@ def with_right_sum(data):
         return data
     rest = data[:-4]
     return rest + (0xFFFFFFFF - fitsbytes.ones_complement(rest)).to_bytes(4, "big")
+
+
+@contextlib.contextmanager
+def place_for_others():
+    """A directory that other users can reach; those of pytest are closed to them."""
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        yield Path(root)
 
 
 def leftovers(directory):

@@ -4,8 +4,10 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 from helpers import flag
 
 from acs_deepcr_step import run
@@ -63,6 +65,74 @@ def test_list_in_a_file(files):
     assert names("@list.txt") == ["b_flc.fits", "b_flt.fits", "c_flt.fits", "a_flc.fits"]
 
 
+def test_mark_of_byte_order_before_a_list(files):
+    Path("list.txt").write_bytes(b"\xef\xbb\xbfb_flc.fits\r\na_flc.fits\r\n")
+    assert names("@list.txt") == ["b_flc.fits", "a_flc.fits"]
+
+
+def test_comments_after_names_in_a_list(files):
+    Path("list.txt").write_text("b_flc.fits  # bad seeing\na_flc.fits\t# good\n  # none\n")
+    assert names("@list.txt") == ["b_flc.fits", "a_flc.fits"]
+
+
+def test_names_that_look_like_comments_or_columns_are_taken_where_they_are_there(files):
+    Path("b #2_flc.fits").touch()
+    Path("b").touch()
+    Path("list.txt").write_text("b #2_flc.fits\n")
+    assert names("@list.txt") == ["b #2_flc.fits"]
+
+
+def test_list_with_inverse_variance_maps_in_a_second_column(files):
+    Path("list.txt").write_text("a_flc.fits  a_ivm.fits\nb_flc.fits\tb_ivm.fits # weights\n")
+    found = inputs.expand("@list.txt")
+    assert [path.name for path in found.paths] == ["a_flc.fits", "b_flc.fits"]
+    [note] = found.notes
+    assert "list.txt" in note and "only the first" in note
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda given: (name for name in given),
+        np.array,
+        lambda given: np.array(given, object),
+        lambda given: np.array([name.encode() for name in given]),
+        lambda given: Table({"file": given})["file"],
+        lambda given: Table({"file": [name.encode() for name in given]})["file"],
+        lambda given: {name: 1 for name in given}.keys(),
+        lambda given: map(Path, given),
+        lambda given: [given[0].encode(), given[1]],
+    ],
+    ids=["generator", "array", "objects", "bytes", "column", "bytes column", "keys", "map", "mixed"],
+)
+def test_anything_that_gives_names(files, make):
+    assert names(make(["b_flc.fits", "a_flc.fits"])) == ["b_flc.fits", "a_flc.fits"]
+
+
+@pytest.mark.parametrize("given", [5, None, 2.5, np.array([1, 2]), [np.ma.masked], {"a_flc.fits": 1}])
+def test_what_gives_no_names_is_named(files, given):
+    assert "neither a file name nor a list" in refusal(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("a_flc.fits[sci,1]", "write a_flc.fits instead"),
+        ("a_flc.fits[1]", "write a_flc.fits instead"),
+        ("a_flc.fits[sci,1],b_flc.fits[SCI,2]", "write a_flc.fits,b_flc.fits instead"),
+        ("*_flc.fits[1]", "write *_flc.fits instead"),
+    ],
+)
+def test_part_of_a_file_is_told_what_to_write_instead(files, given, wanted):
+    assert wanted in refusal(given)
+    Path("list.txt").write_text(f"{given}\n")
+    assert wanted in refusal("@list.txt")
+
+
+def test_a_pattern_with_brackets_is_none_of_a_part(files):
+    assert names("[ab]_fl[c].fits") == ["a_flc.fits", "b_flc.fits"]
+
+
 def test_path_object(files):
     assert names(files / "a_flc.fits") == ["a_flc.fits"]
 
@@ -106,6 +176,15 @@ def test_association_takes_flc_before_flt(files):
     rows = [("A", "EXP-DTH", True), ("B", "EXP-DTH", True), ("C", "EXP-DTH", True), ("P", "PROD-DTH", False)]
     association("x_asn.fits", rows)
     assert names("x_asn.fits") == ["a_flc.fits", "b_flc.fits", "c_flt.fits"]
+
+
+@pytest.mark.parametrize("name", ["X_ASN.FITS", "x_ASN.fits"])
+def test_association_in_capitals(files, name):
+    association(name, [("A", "EXP-DTH", True), ("D", "EXP-DTH", True)])
+    Path("D_FLC.FITS").touch()
+    found = inputs.expand(name)
+    assert [path.name for path in found.paths] == ["a_flc.fits", "D_FLC.FITS"]
+    assert set(found.tables.values()) == {Path(name).resolve()}
 
 
 def test_association_in_another_directory(files):
@@ -189,6 +268,13 @@ def test_run_takes_the_users_spelling_and_logs_it(one):
     assert list(table["filename"]) == [one.name]
     log = Path("acs_deepcr_step.log").read_text()
     assert "'*.flc.fits' matches nothing; taken as '*_flc.fits'" in log
+
+
+def test_run_takes_a_generator_of_associations(pair, simulated_pair):
+    """Also where the tables are asked for a second time, to keep their exposures apart."""
+    shutil.copy(next(simulated_pair.glob("*_asn.fits")), ".")
+    table = run((str(path) for path in Path().glob("*_asn.fits")), runfile="", progress=False)
+    assert list(table["nexp"]) == [2] * 4
 
 
 def test_run_without_input_takes_all_flc_files_here(one):

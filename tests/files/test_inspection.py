@@ -1,8 +1,15 @@
 """What the headers of an exposure say of its light and its pointing."""
 
-import pytest
-from helpers import edit
+import os
+import shutil
 
+import pytest
+from astropy.io import fits
+from helpers import edit, flag
+
+from acs_deepcr_step.errors import ExposureError
+from acs_deepcr_step.files import structure
+from acs_deepcr_step.files.exposure import FileState
 from acs_deepcr_step.files.inspection import inspect
 
 
@@ -36,3 +43,43 @@ def test_without_a_word_on_it_the_target_stood_still(one):
         hdus[0].header.remove("MTFLAG", ignore_missing=True)
 
     assert not inspect(edit(one, drop)).follows_target
+
+
+@pytest.fixture
+def replaced_while_read(one, monkeypatch):
+    """Put other files into the place of an exposure, one each time that its headers are about to be read."""
+
+    def prepare(*others):
+        queue, scan = list(others), structure.scan
+
+        def replacing(path):
+            if queue:
+                os.replace(queue.pop(0), path)
+            return scan(path)
+
+        monkeypatch.setattr(structure, "scan", replacing)
+        return one
+
+    return prepare
+
+
+def test_exposure_that_another_run_replaces_while_it_is_read_is_read_again(one, replaced_while_read):
+    """The new file is longer: with the old size it would be called truncated."""
+    new = shutil.copy(one, "new.fits")
+    flag(new)
+    edit(new, lambda hdus: hdus.append(fits.ImageHDU(hdus["SCI", 1].data, name="MORE")))
+    found = inspect(replaced_while_read(new))
+    assert found.state == FileState.of(one) and found.provenance and found.spans[-1].end == found.state.size
+
+
+def test_file_that_is_replaced_all_the_time_is_read_some_times_only(one, replaced_while_read):
+    others = [shutil.copy(one, f"{number}.fits") for number in range(30)]
+    inspect(replaced_while_read(*others))
+    assert 1 < sum(not os.path.exists(name) for name in others) < 30
+
+
+def test_fault_of_a_file_that_is_replaced_is_that_of_the_new_one(one, replaced_while_read):
+    with open("new_flc.fits", "wb") as file:
+        file.write(one.read_bytes()[:-2880])
+    with pytest.raises(ExposureError, match="truncated"):
+        inspect(replaced_while_read("new_flc.fits"))

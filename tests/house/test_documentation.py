@@ -74,7 +74,7 @@ class Session:
     """A page's directory and namespace, and how its blocks are run there."""
 
     commands: str
-    namespace: dict = field(default_factory=lambda: {"__name__": "__page__"})
+    namespace: dict = field(default_factory=lambda: {"__name__": "__main__"})
 
     def run(self, block):
         if block.language == "sh":
@@ -160,6 +160,11 @@ def test_no_block_is_without_a_language():
 def test_a_block_is_left_out_only_for_a_known_reason():
     assert {block.place: block.reason for block in LEFT_OUT if block.reason not in REASONS} == {}
     print(*(f"{block.place}: {block.reason}" for block in LEFT_OUT), sep="\n")
+
+
+def test_examples_with_workers_have_the_guard_that_these_need():
+    some = [b for b in ALL if b.language == "python" and re.search(r"workers=(?!1\b)", b.source)]
+    assert some and [b.place for b in some if 'if __name__ == "__main__":' not in b.source] == []
 
 
 @pytest.mark.parametrize("block", LEFT_OUT, ids=lambda block: block.place)

@@ -51,14 +51,14 @@ def test_directory(refused, one, here):
 )
 def test_file_that_is_no_fits(refused, one, content, wanted):
     Path("b_flc.fits").write_bytes(content)
-    refused(ExposureError, ["b_flc.fits", *wanted], one, "b_flc.fits")
+    refused(ExposureError, ["b_flc.fits", *wanted], "b_flc.fits")
 
 
 @pytest.mark.parametrize("kept", [0.03, 0.3, 0.9, 0.9999])
 def test_truncated_fits(refused, one, kept):
     bad = copy(one, "b_flc.fits")
     bad.write_bytes(bad.read_bytes()[: int(kept * bad.stat().st_size)])
-    refused(ExposureError, ["b_flc.fits", "fetch it again"], one, bad)
+    refused(ExposureError, ["b_flc.fits", "fetch it again"], bad)
 
 
 def test_fits_cut_between_two_extensions(refused, one):
@@ -66,19 +66,19 @@ def test_fits_cut_between_two_extensions(refused, one):
     with fits.open(bad) as hdus:
         cut = hdus["DQ", 1].fileinfo()["hdrLoc"]
     bad.write_bytes(bad.read_bytes()[:cut])
-    refused(ExposureError, ["b_flc.fits", "no DQ"], one, bad)
+    refused(ExposureError, ["b_flc.fits", "no DQ"], bad)
 
 
 @pytest.mark.parametrize(("suffix", "tool"), [(".gz", "gunzip"), (".fz", "funpack")])
 def test_compressed_file(refused, one, suffix, tool):
     bad = Path(f"b_flc.fits{suffix}")
     bad.write_bytes(gzip.compress(one.read_bytes()) if suffix == ".gz" else one.read_bytes())
-    refused(ExposureError, [bad.name, "compressed", tool], one, bad)
+    refused(ExposureError, [bad.name, "compressed", tool], bad)
 
 
 def test_compressed_file_under_another_name(refused, one):
     Path("b_flc.fits").write_bytes(gzip.compress(one.read_bytes()))
-    refused(ExposureError, ["b_flc.fits"], one, "b_flc.fits")
+    refused(ExposureError, ["b_flc.fits"], "b_flc.fits")
 
 
 def test_tile_compressed_images(refused, one):
@@ -89,7 +89,7 @@ def test_tile_compressed_images(refused, one):
         return [hdus[0], *squeezed]
 
     rewrite(copy(one, "b_flc.fits"), compressed)
-    refused(ExposureError, ["b_flc.fits", "tile-compressed", "funpack"], one, "b_flc.fits")
+    refused(ExposureError, ["b_flc.fits", "tile-compressed", "funpack"], "b_flc.fits")
 
 
 # Products that are no calibrated single exposures
@@ -110,12 +110,12 @@ def test_tile_compressed_images(refused, one):
 )
 def test_other_product(refused, one, suffix, wanted):
     bad = copy(one, f"j8xx01abq_{suffix}.fits")
-    refused(ExposureError, [bad.name, wanted, "flc.fits"], one, bad)
+    refused(ExposureError, [bad.name, wanted, "flc.fits"], bad)
 
 
 def test_own_outputs(refused, one):
     flag(one)
-    refused(ExposureError, [mask_of(one).name, "mask file of this step"], one, mask_of(one))
+    refused(ExposureError, [mask_of(one).name, "mask file of this step"], mask_of(one))
     clean = copy(one, "j8xx01abq_flc_deepcr_clean.fits")
     refused(ExposureError, [clean.name, "cleaned image of this step"], clean)
     renamed = copy(mask_of(one), "b_flc.fits")
@@ -175,7 +175,7 @@ def cube(hdus):
 )
 def test_extensions_that_do_not_fit(refused, one, damage, wanted):
     rewrite(copy(one, "b_flc.fits"), damage)
-    refused(ExposureError, ["b_flc.fits cannot be processed", *wanted], one, "b_flc.fits")
+    refused(ExposureError, ["b_flc.fits cannot be processed", *wanted], "b_flc.fits")
 
 
 @pytest.mark.parametrize(
@@ -190,21 +190,29 @@ def test_extensions_that_do_not_fit(refused, one, damage, wanted):
 )
 def test_wrong_unit(refused, one, unit, wanted):
     header_set(copy(one, "b_flc.fits"), "BUNIT", unit, 1)
-    refused(ExposureError, ["b_flc.fits", *wanted], one, "b_flc.fits")
+    refused(ExposureError, ["b_flc.fits", *wanted], "b_flc.fits")
 
 
 @pytest.mark.parametrize("exptime", [0.0, -5.0, None, "long", True])
 def test_exposure_time_that_is_none(refused, one, exptime):
     header_set(copy(one, "b_flc.fits"), "EXPTIME", exptime)
-    refused(ExposureError, ["b_flc.fits", "EXPTIME", "above 0 s"], one, "b_flc.fits")
+    refused(ExposureError, ["b_flc.fits", "EXPTIME", "above 0 s"], "b_flc.fits")
 
 
 def test_all_faults_of_all_files_are_named_at_once(refused, one):
     header_set(header_set(copy(one, "b_flc.fits"), "EXPTIME", 0.0), "BUNIT", "DN", 1)
     rewrite(copy(one, "c_flc.fits"), without("DQ"))
-    refused(
-        ExposureError, ["b_flc.fits", "EXPTIME", "DN", "c_flc.fits", "no DQ"], one, "b_flc.fits", "c_flc.fits"
-    )
+    named = ["b_flc.fits", "EXPTIME", "DN", "c_flc.fits", "no DQ"]
+    refused(ExposureError, named, "b_flc.fits", "c_flc.fits")
+    # A sound one among them is done, and the others are named all the same, before and after.
+    fresh = copy(one, f"fresh/{one.name}")
+    flag(fresh)
+    with pytest.warns(StepWarning) as told, pytest.raises(RunError) as caught:
+        flag(one, "b_flc.fits", "c_flc.fits")
+    [warning] = told
+    for message in (str(warning.message), str(caught.value)):
+        assert all(text in message for text in named)
+    assert np.array_equal(dq(one), dq(fresh))
 
 
 def test_needed_card_that_cannot_be_read(refused, one):
@@ -213,7 +221,7 @@ def test_needed_card_that_cannot_be_read(refused, one):
     bad.write_bytes(
         bad.read_bytes().replace(b"EXPTIME " + card, b"EXPTIME = '512.0    / s     "[: 8 + len(card)], 1)
     )
-    refused(ExposureError, ["b_flc.fits"], one, bad)
+    refused(ExposureError, ["b_flc.fits"], bad)
 
 
 # Pixels
@@ -261,7 +269,7 @@ def test_counts_without_gain(refused, one):
 
 def test_read_only_file(refused, pair):
     pair[1].chmod(0o444)
-    refused(ExposureError, [pair[1].name, "read-only", "chmod u+w", "output_dir"], *pair)
+    refused(ExposureError, [pair[1].name, "read-only", "chmod u+w", "output_dir"], pair[1])
 
 
 def test_read_only_directory(refused, one, here):

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -231,7 +232,8 @@ def test_exposure_that_cannot_be_read_does_not_stop_the_others(three):
 def test_mask_of_another_exposure_fails_that_one_alone(three):
     flag(*three)
     shutil.copy(mask_of(three[0]), mask_of(three[1]))
-    with pytest.raises(RunError) as caught:
+    told = pytest.warns(StepWarning, match="3 exposures.*from 2 now.*those of the field that failed")
+    with told, pytest.raises(RunError) as caught:
         flag(*three)
     assert [row["status"].split(":")[0] for row in caught.value.table] == ["done", "failed", "done"]
 
@@ -244,14 +246,66 @@ def test_skip_leaves_an_unchanged_set_as_it_is(three, here):
     assert snapshot(here) == before
 
 
-@pytest.mark.parametrize("change", ["fewer members", "another pointing"])
+@pytest.mark.parametrize("change", ["more members", "another pointing"])
 def test_skip_does_a_set_anew_whose_members_changed(three, change):
-    flag(*three)
+    flag(*(three[:2] if change == "more members" else three))
     if change == "another pointing":
         shifted(three[2], 0.05)
     with pytest.warns(StepWarning, match="with other parameters, exposures of its field, or WCS"):
-        table = flag(*(three[:2] if change == "fewer members" else three), rerun="skip")
+        table = flag(*three, rerun="skip")
     assert set(table["status"]) == {"done"}
+
+
+@pytest.mark.parametrize(("left", "mask_only"), [(1, False), (2, False), (1, True)])
+def test_skip_keeps_what_more_exposures_decided(three, here, left, mask_only):
+    pars = {"update_dq": False} if mask_only else {}
+    flag(*three, **pars)
+    before = snapshot(here)
+    table = flag(*three[:left], rerun="skip", **pars)
+    assert set(table["status"]) == {"skipped"} and set(table["nexp"]) == {3}
+    assert snapshot(here) == before
+
+
+def test_skip_says_when_other_parameters_cost_what_more_exposures_decided(three):
+    flag(*three)
+    with pytest.warns(StepWarning, match="with other parameters, and from 3 exposures where this run has 1"):
+        table = flag(three[0], rerun="skip", threshold=0.3)
+    assert list(table["status"]) == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("left", "way"), [(1, {}), (2, {}), (1, {"output_dir": "out"}), (1, {"update_dq": False})]
+)
+def test_a_run_that_knows_less_warns_before_it_replaces_the_flags(three, left, way):
+    flag(*three, **way)
+    said = rf"{three[0].name}.*\(3 exposures\).* worse.*name the others"
+    with pytest.warns(StepWarning, match=said) as caught:
+        table = flag(*three[:left], **way)
+    assert len(caught) == 1 and list(table["nexp"]) == [left] * left
+
+
+def test_the_warning_of_knowing_less_comes_first(three):
+    flag(*three)
+    before = three[0].read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(StepWarning, match="decided together before"):
+            flag(three[0])
+    assert three[0].read_bytes() == before
+
+
+def test_a_run_that_knows_as_much_or_was_undone_does_not_warn(three):
+    flag(*three[:2])
+    flag(*three[:2], threshold=0.4)
+    flag(*three)
+    undo([str(path) for path in three], runfile="", progress=False)
+    assert list(flag(three[0])["nexp"]) == [1]
+
+
+def test_consensus_no_logs_that_it_gives_up_what_more_exposures_decided(three, here):
+    flag(*three)
+    flag(*three, consensus="no", runfile="a.log")
+    assert "decided together before" in (here / "a.log").read_text()
 
 
 def probabilities_of(files):

@@ -15,6 +15,7 @@ import pytest
 from astropy.io import fits
 
 import acs_deepcr_step
+from acs_deepcr_step.errors import StepWarning
 
 DATA = Path(__file__).parents[1] / "data" / "mask_of_0.1"
 NAME, MASK = "j8sm01aaq_flc.fits", "j8sm01aaq_flc_deepcr.fits"
@@ -55,6 +56,12 @@ def run(path, **pars):
     return acs_deepcr_step.run(str(path), **{"precision": "float32", "device": "cpu", **QUIET, **pars})
 
 
+def run_alone(path, **pars):
+    """Run on the exposure that was decided together with another one."""
+    with pytest.warns(StepWarning, match="decided together before, by each alone now"):
+        return run(path, **pars)
+
+
 def undo(path):
     return acs_deepcr_step.undo(str(path), **QUIET)
 
@@ -85,7 +92,7 @@ def test_flags_of_the_run_before_are_taken_back_too(flagged, fresh):
 
 def test_another_threshold_reuses_the_probabilities(flagged, fresh):
     stored = plane(mask_of(flagged), "PROB")
-    few = run(flagged, threshold=0.9)["n_flagged"][0]
+    few = run_alone(flagged, threshold=0.9)["n_flagged"][0]
     many = run(flagged, threshold=0.1)["n_flagged"][0]
     assert 100 < few < many
     assert np.array_equal(plane(mask_of(flagged), "PROB"), stored)
@@ -98,7 +105,7 @@ def test_probabilities_are_those_of_the_file_whatever_the_network_says(flagged):
         hdus["PROB", 1].data[...] = 0
         hdus["PROB", 1].data[30:33, 50:53] = 9999
         hdus.writeto(mask_of(flagged), overwrite=True, checksum=True)
-    run(flagged, threshold=0.9)
+    run_alone(flagged, threshold=0.9)
     inner = np.zeros(plane(flagged, "DQ").shape, bool)
     inner[3:-3, 3:-3] = True  # what the edges cut needs no probability
     found = (plane(mask_of(flagged), "FLAGS") & FLAGGED) != 0
@@ -106,8 +113,8 @@ def test_probabilities_are_those_of_the_file_whatever_the_network_says(flagged):
 
 
 def test_rerun_is_that_of_an_exposure_never_flagged(flagged, fresh):
-    for path in (flagged, fresh):
-        run(path, threshold=0.3)
+    run_alone(flagged, threshold=0.3)
+    run(fresh, threshold=0.3)
     assert np.array_equal(plane(flagged, "DQ"), plane(fresh, "DQ"))
     reasons = [plane(mask_of(path), "FLAGS") & ~PREVIOUS for path in (flagged, fresh)]
     assert np.array_equal(*reasons)

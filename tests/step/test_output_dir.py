@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from helpers import cards_of, changed, copy, dq, edit, flag, flagged, hdu_bytes, mask_of, snapshot
+from helpers import cards_of, changed, copy, dq, edit, flag, flagged, hdu_bytes, mask_of, set_dq, snapshot
 
-from acs_deepcr_step.errors import ExposureError, InputError, StepError
+from acs_deepcr_step import apply, undo
+from acs_deepcr_step.errors import ExposureError, InputError, RunError, StepError
 
 
 def test_originals_stay_and_flagged_copies_appear(pair, here):
@@ -128,3 +129,64 @@ def test_read_only_output_directory_is_refused(one, here):
 @pytest.mark.parametrize("runfile", ["none/a.log", "."])
 def test_log_that_cannot_be_written_is_refused_before_anything_is_changed(one, here, runfile):
     refused(here, "give another runfile", one, error=InputError, runfile=runfile)
+
+
+# A second time: the copy that is there is gone on with
+
+
+def aligned(path):
+    """The copy as TweakReg leaves it."""
+    return edit(path, lambda hdus: hdus["SCI", 1].header.set("CRVAL1", 123.456))
+
+
+def test_wcs_that_was_changed_in_the_copy_stays(one):
+    flag(one, output_dir="out")
+    result = aligned(Path("out") / one.name)
+    before = hdu_bytes(one)
+    flag(one, output_dir="out", threshold=0.2)
+    assert cards_of(result, 1)["CRVAL1"] == 123.456 and cards_of(result)["DCRTHRSH"] == 0.2
+    assert hdu_bytes(one) == before
+
+
+def test_bits_that_others_set_in_the_copy_stay(one):
+    fresh = copy(one, f"fresh/{one.name}")
+    flag(one, output_dir="out")
+    result = Path("out") / one.name
+    set_dq(result, (slice(None, None, 9), slice(None)), 4096)
+    set_dq(fresh, (slice(None, None, 9), slice(None)), 4096)
+    flag(one, output_dir="out", threshold=0.2)
+    flag(fresh, threshold=0.2)
+    assert np.array_equal(dq(result), dq(fresh))
+
+
+def test_copy_whose_flags_were_taken_back_is_gone_on_with(one):
+    flag(one, output_dir="out")
+    result = aligned(Path("out") / one.name)
+    undo(result, runfile="", progress=False)
+    flag(one, output_dir="out")
+    assert flagged(result).any() and cards_of(result, 1)["CRVAL1"] == 123.456
+
+
+def test_copy_of_other_pixels_is_refused(one, here):
+    flag(one, output_dir="out")
+    edit(one, lambda hdus: hdus["SCI", 1].data.__setitem__((3, 4), 1.0))
+    message = refused(here, "made of other pixels", one, error=RunError, output_dir="out", rerun="redo")
+    assert "move it away" in message
+
+
+def test_field_in_the_output_directory_is_decided_together_a_second_time(pair):
+    first = flag(*pair, output_dir="out")
+    for path in pair:
+        edit(Path("out") / path.name, lambda hdus: hdus[0].header.set("NOTE", "mine"))
+    again = flag(*pair, output_dir="out", threshold=0.5, grow=1)
+    assert set(first["nexp"]) == set(again["nexp"]) == {2}
+    assert {cards_of(Path("out") / path.name)["NOTE"] for path in pair} == {"mine"}
+    assert set(flag(*pair, output_dir="out", grow=1, rerun="skip")["status"]) == {"skipped"}
+
+
+def test_masks_beside_the_originals_are_applied_to_the_copies_again(one):
+    flag(one, update_dq=False)
+    apply(one, output_dir="out", runfile="", progress=False)
+    result = aligned(Path("out") / one.name)
+    apply(one, output_dir="out", runfile="", progress=False)
+    assert flagged(result).any() and cards_of(result, 1)["CRVAL1"] == 123.456

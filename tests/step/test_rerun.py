@@ -8,7 +8,7 @@ from astropy.io import fits
 
 import acs_deepcr_step
 from acs_deepcr_step import simulate
-from acs_deepcr_step.errors import ExposureError, InputError, RunError, StepWarning
+from acs_deepcr_step.errors import ExposureError, RunError, StepWarning
 from acs_deepcr_step.files import mask_file
 
 # Bit 4096 is chosen on purpose here; the warning about it is tested with the step.
@@ -148,8 +148,8 @@ def test_the_mask_of_another_exposure_is_refused(pair, change):
 
 
 def test_an_exposure_without_a_mask_is_named(pair):
-    with pytest.raises(InputError, match="no mask file for"):
+    with pytest.raises(ExposureError, match="no mask file for"):
         acs_deepcr_step.apply(pair)
     run(pair[0], update_dq=False)
-    with pytest.raises(InputError, match=pair[1].name):
-        acs_deepcr_step.apply(pair, pair[0].with_name(mask_file.name_for(pair[0])))
+    with pytest.raises(ExposureError, match=pair[1].name):
+        acs_deepcr_step.apply(pair[1], pair[0].with_name(mask_file.name_for(pair[0])))

@@ -140,6 +140,17 @@ def test_a_damaged_shard_is_named(tmp_path, damage):
         open_patches(tmp_path)
 
 
+@pytest.mark.parametrize("number", ["../outside/0000", "/tmp/0000", ".0000"])
+def test_an_index_whose_shards_lie_elsewhere_is_refused(tmp_path, number):
+    small_patches(tmp_path)
+    path = tmp_path / "F814W_1_1" / "index.ecsv"
+    text = path.read_text()
+    assert "'0000'" in text
+    path.write_text(text.replace("'0000'", f"'{number}'"))
+    with pytest.raises(InputError, match="F814W_1_1/index.ecsv cannot be read as an index"):
+        open_patches(tmp_path)
+
+
 def test_a_damaged_index_is_named(tmp_path):
     small_patches(tmp_path)
     path = tmp_path / "F814W_1_1" / "index.ecsv"

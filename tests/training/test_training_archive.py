@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from helpers import snapshot
 from standin import serving
 
 from acs_deepcr_step.cli import main
@@ -173,6 +174,41 @@ def test_manifest_that_cannot_be_read_is_named(standin, one, tmp_path):
     (tmp_path / "manifest.ecsv").write_text("name\nx\n", encoding="utf-8")
     with pytest.raises(InputError, match="manifest.ecsv cannot be read"):
         exposures.plan(one, tmp_path)
+
+
+OUTSIDE = [
+    "../evil_flc.fits",
+    "../../../evil_flc.fits",
+    "/tmp/evil_flc.fits",
+    "..",
+    ".hidden_flc.fits",
+    "a/b.fits",
+]
+
+
+@pytest.mark.parametrize("name", [*OUTSIDE, "a\x1b_flc.fits", "a b_flc.fits"])
+@pytest.mark.parametrize("column", ["name", "set"])
+def test_manifest_with_a_name_that_leads_elsewhere_is_refused(standin, one, tmp_path, name, column):
+    home = tmp_path / "a" / "b" / "c"
+    fetched(one, home)
+    table = Table.read(home / "manifest.ecsv", format="ascii.ecsv")
+    table[column] = [name, *table[column][1:]]
+    table.write(home / "manifest.ecsv", format="ascii.ecsv", overwrite=True)
+    before = snapshot(tmp_path)
+    with pytest.raises(InputError, match="manifest.ecsv cannot be read .*no name of a file"):
+        fetched(one, home)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["j8z030aeq_/../../../../evil", "../j8z030aeq", "j8z030aeq\n", "j8z030aeq_\x1b[2J"],
+)
+def test_name_from_the_archive_that_is_no_exposure_s_is_not_fetched(standin, one, tmp_path, name):
+    standin.add_exposure("1", "j8z030010", name, exposure(5))
+    fetched(one, tmp_path / "home")
+    assert {path.name for path in (tmp_path / "home" / NAME).iterdir()} == set(FILES)
+    assert {path.name for path in tmp_path.iterdir()} == {"home"}
 
 
 def test_another_number_of_exposures_than_the_paper_s_warns(standin, one, tmp_path):

@@ -66,6 +66,15 @@ def standin(packed):
         yield standin
 
 
+@pytest.mark.parametrize("key", ["a/..tar", "-x.tar", "a\x1b.tar", "~/.tar", "a b.tar"])
+def test_record_with_a_strange_name_is_refused(standin, tmp_path, key):
+    standin.record["files"][0]["key"] = key
+    standin.files[RECORD] = json.dumps(standin.record).encode()
+    with pytest.raises(ArchiveError, match="no name of a file"):
+        zenodo.plan(tmp_path / "home", standin.address + RECORD)
+    assert not (tmp_path / "home").exists()
+
+
 def contents(directory):
     return {
         str(path.relative_to(directory)): path.read_bytes()
@@ -280,6 +289,55 @@ def test_broken_archive_is_named_and_unpacked_nowhere(packed, tmp_path, keep):
     with pytest.raises(ArchiveError, match=f"{TRAIN} is broken"):
         zenodo.fetch(zenodo.plan(tmp_path / "here", broken), progress=False)
     assert not list(tmp_path.rglob("*.npy"))
+
+
+def _zip_with(change, method=zipfile.ZIP_STORED):
+    """The bytes of a zip archive of one file, changed."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as file:
+        file.writestr("npy_train/evil.npy", bytes(1000))
+    return change(bytearray(made.getvalue()))
+
+
+def _set(where, value):
+    def change(content):
+        central = content.index(b"PK\x01\x02")
+        content[central + where : central + where + len(value)] = value
+        return content
+
+    return change
+
+
+def _tar_with(name=b"", size=b""):
+    header = bytearray(tarfile.TarInfo("npy_train/evil.npy").tobuf())
+    header[: len(name)] = name
+    header[124 : 124 + len(size)] = size
+    header[148:156] = b" " * 8
+    header[148:155] = b"%06o\0" % sum(header)
+    return bytes(header) + bytes(3 * 512)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.zip", _zip_with(lambda content: content.replace(b"train/evil", b"train\0evil"))),
+        ("a.zip", _zip_with(_set(10, b"\x63\0"))),
+        ("a.zip", _zip_with(_set(24, b"\xff\xff\0\0"), zipfile.ZIP_DEFLATED)),
+        ("a.zip", _zip_with(_set(24, b"\x05\0\0\0"))),
+        ("a.zip", _zip_with(_set(42, b"\xff\xff\xff\x7f"))),
+        ("a.tar", _tar_with(name=b"\0" * 20)),
+        ("a.tar", _tar_with(size=b"00000777777\0")),
+        ("a.tar", _tar_with(size=b"\xff" * 12)),
+        ("a.tar", _tar_with(size=b"not octal")),
+    ],
+    ids=["NUL", "method", "too large", "too small", "offset", "no name", "tar size", "negative", "no number"],
+)
+def test_malformed_archive_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ArchiveError, match=name):
+        unpacking.unpack(tmp_path / name, tmp_path / "out")
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
 def test_full_disk_is_told_before_anything_is_unpacked(packed, tmp_path, monkeypatch):

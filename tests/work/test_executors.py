@@ -143,6 +143,6 @@ def _tasks(paths):
     from pathlib import Path
 
     from acs_deepcr_step.config.parameters import resolve
-    from acs_deepcr_step.work.plan import plan_tasks
+    from acs_deepcr_step.work.plan import plan_exposures
 
-    return plan_tasks([Path(path) for path in paths], resolve())
+    return list(plan_exposures([Path(path) for path in paths], resolve()).tasks)

@@ -9,7 +9,7 @@ from helpers import edit
 from acs_deepcr_step import simulate
 from acs_deepcr_step.config.parameters import resolve
 from acs_deepcr_step.work.fields import find_fields
-from acs_deepcr_step.work.plan import plan_tasks
+from acs_deepcr_step.work.plan import plan_exposures
 
 SMALL = dict(shape=(64, 64), chips=1, exptime=100.0, star_density=0, galaxy_density=0, cosmic_rays=False)
 ROLLS = (0.0, 3.0, 8.0)
@@ -36,7 +36,7 @@ def through(path, *filters, **cards):
 
 def fields_of(files):
     """Numbers of the exposures that are compared with each other."""
-    found = find_fields(plan_tasks(files, resolve()))
+    found = find_fields(plan_exposures(files, resolve()).tasks)
     order = {str(path): number for number, path in enumerate(files)}
     return [[order[task.label] for task in field.tasks] for field in found.fields]
 

@@ -11,7 +11,9 @@ from astropy.table import Table
 
 from ...errors import InputError
 from ...files import atomic
+from ...regular_file import require_regular
 from . import download
+from .names import is_plain
 
 __all__ = ["MANIFEST", "Entry", "Manifest"]
 
@@ -74,10 +76,15 @@ class Manifest:
         if not self.path.exists():
             return []
         try:
+            require_regular(self.path)
             table = Table.read(self.path, format="ascii.ecsv")
-            return [
+            entries = [
                 Entry(**{name: _value(row[name], kind) for name, kind in _TYPES.items()}) for row in table
             ]
+            for name in {name for entry in entries for name in (entry.set, entry.name)}:
+                if not is_plain(name):
+                    raise ValueError(f"{name!r} is no name of a file")
+            return entries
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{self.path} cannot be read ({str(error).partition(chr(10))[0]}): mend it, or move the "

@@ -133,8 +133,8 @@ def _products(observations, filter, proposal, visits):
 
 
 def _visit(name):
-    """Return the visit in a root name (j, programme, visit, rest), or None."""
-    match = re.match(r"j[0-9a-z]{3}([0-9a-z]{2})[0-9a-z]{3}(_|$)", name.lower())
+    """Return the visit in the name of an exposure or its file (j, programme, visit, rest), or None."""
+    match = re.fullmatch(r"j[0-9a-z]{3}([0-9a-z]{2})[0-9a-z]{3}(_[a-z0-9]+\.fits)?", name.lower())
     return match and match[1]
 
 

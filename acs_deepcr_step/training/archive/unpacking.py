@@ -8,20 +8,25 @@ import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ...errors import ArchiveError
+from ...errors import ArchiveError, StepError
 from ...files import space
 
 __all__ = ["SUFFIXES", "Member", "unpack"]
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
+# What a malformed archive makes the readers raise: names with NUL, methods that are unknown, absurd numbers.
+_BROKEN = (
+    tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, struct.error, ValueError,
+    RuntimeError, ArithmeticError,
+)  # fmt: skip
 _CHUNK = 1024 * 1024
 
 
@@ -79,6 +84,8 @@ def unpack(archive, directory, check=None, progress=None):
                     _write(source, member, directory / member.name)
                 if progress is not None:
                     progress(member.bytes)
+    except StepError:
+        raise
     except tarfile.FilterError as error:
         raise ArchiveError(
             f"{archive} holds what is never unpacked ({error}): nothing was; it is not to be trusted, "
@@ -146,6 +153,8 @@ class _Zip:
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or info.flag_bits & 1:
                 raise zipfile.BadZipFile(f"{info.filename} is a link, a device, or encrypted")
+            if "\0" in info.orig_filename:  # zipfile would take what stands before it for the name
+                raise zipfile.BadZipFile(f"{info.orig_filename!r} is no name of a file")
             if not info.is_dir():
                 yield Member(info.filename, info.file_size, info)
 
@@ -176,6 +185,13 @@ def _write(source, member, target):
     """Write under a temporary name first: a file under its own name is complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with source.open(member) as packed, open(part, "wb") as file:
-        shutil.copyfileobj(packed, file, _CHUNK)
+    try:
+        with source.open(member) as packed, open(part, "wb") as file:
+            shutil.copyfileobj(packed, file, _CHUNK)
+            written = file.tell()
+        if written != member.bytes:
+            raise tarfile.ReadError(f"{member.name} has {written} bytes, not {member.bytes}")
+    except _BROKEN:
+        part.unlink(missing_ok=True)
+        raise
     os.replace(part, target)

@@ -25,8 +25,10 @@ from tqdm import tqdm
 
 from ...errors import ArchiveError, InputError
 from ...files import atomic, space
+from ...regular_file import require_regular
 from . import download
 from .fetch_directory import exclusive, free_bytes, size_text
+from .names import is_plain
 from .unpacking import SUFFIXES, unpack
 
 __all__ = ["RECORD", "PatchArchive", "Plan", "fetch", "folders", "plan"]
@@ -246,6 +248,9 @@ def _of_record(address, directory, patience):
             f"{address} does not describe public files ({type(error).__name__}: {error}): check the address."
         ) from error
     archives = tuple(file for file in files if file.name.endswith(SUFFIXES))
+    strange = [file.name for file in archives if not is_plain(file.name)]
+    if strange:
+        raise ArchiveError(f"{address} lists {strange[0]!r}, which is no name of a file: check the address.")
     if not archives:
         raise ArchiveError(f"{address} has no archive among its {len(files)} files: check the address.")
     return archives
@@ -321,8 +326,9 @@ def _read_state(directory):
     if not path.exists():
         return {}
     try:
+        require_regular(path)
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"{path} cannot be read ({error}): move it away and give a new directory."
         ) from error

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...files.atomic import atomic
+from ...regular_file import require_regular
 from .roc import Histogram
 from .tally import Key, Tallies, Tally
 
@@ -60,6 +61,7 @@ def load(path):
         If it is no such file.
     """
     try:
+        require_regular(path)
         with np.load(path, allow_pickle=False) as content:
             about = json.loads(str(content["about"]))
             if about["format"] != _FORMAT:

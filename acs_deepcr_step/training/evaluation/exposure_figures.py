@@ -1,5 +1,6 @@
 """Figures 1 and 2 of a square piece of an exposure, by default its middle."""
 
+from ..archive.names import is_plain
 from . import figures
 from .figures import Box, NamedMask
 
@@ -31,7 +32,9 @@ def draw(outdir, sample, scorers, title, box=None):
     side = min(_SIDE, rows, columns)
     middle = Box((rows - side) // 2, (columns - side) // 2, side)
     options = figures.FigureOptions(box=box or middle, title=title)
-    stem = f"{sample.origin.exposure}_{sample.origin.extver}.png"
+    # A header gave the name.
+    name = sample.origin.exposure if is_plain(sample.origin.exposure) else "exposure"
+    stem = f"{name}_{sample.origin.extver}.png"
     figures.exposure(outdir / f"figure1_{stem}", sample, options)
     two = [scorer for scorer in scorers if not scorer.is_mask and scorer.applies_to(sample.origin)][:2]
     if len(two) == 2:

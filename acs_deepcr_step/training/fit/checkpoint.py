@@ -4,6 +4,7 @@ import torch
 
 from ...errors import ModelError
 from ...files.atomic import atomic
+from ...regular_file import require_regular
 
 __all__ = ["load", "require_same_training", "save"]
 
@@ -48,9 +49,12 @@ def load(path):
     if not path.exists():
         return None
     try:
+        require_regular(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state["format"] != _FORMAT or not isinstance(state["identity"], dict):
             raise ValueError("another format")
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error}): move it away.") from error
     except Exception as error:  # whatever a damaged file makes the reader raise
         raise ModelError(
             f"{path} cannot be read as the checkpoint of a training: remove it to train from the beginning."

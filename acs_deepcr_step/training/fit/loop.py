@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ... import __version__
 from ...errors import ModelError, ParameterError
-from ...files.atomic import atomic, locked
+from ...files.atomic import atomic_under_lock, locked
 from ...flagging.consensus.calibration import Calibration
 from ...network import calibration_file, models
 from ...network.engine import choose_backend
@@ -119,7 +119,7 @@ def fit(patches, output, recipe=None, options=None, goal=MASKS):
             best = training.best["epoch"]
             curves.draw(output.with_suffix(".png"), training.history, recipe, best, goal.panels)
             result = Trained(output, training.description())
-            with atomic(output) as temporary:
+            with atomic_under_lock(output) as temporary:
                 write(temporary, training.best["weights"], result.description)
             models.load(output)  # fails now if the weights cannot be used
         checkpoint_path.unlink(missing_ok=True)

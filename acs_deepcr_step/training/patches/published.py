@@ -18,6 +18,7 @@ import numpy as np
 from astropy.table import Table
 
 from ...errors import InputError
+from ...regular_file import require_regular
 from ..archive.sets import field_of
 from ..samples import Origin, Sample
 from .patch import INDEX_COLUMNS, Patch, Patches, clean_patch
@@ -152,6 +153,7 @@ def _sky_of(path, sky):
 
 def _array(path):
     try:
+        require_regular(path)
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} cannot be read as a NumPy array: unpack the archive again.") from error

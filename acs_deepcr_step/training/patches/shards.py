@@ -12,7 +12,6 @@ at a time.
 import hashlib
 import itertools
 import os
-import re
 import shutil
 import warnings
 
@@ -20,6 +19,8 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from ...errors import InputError, OutputError, StepWarning
+from ...regular_file import require_regular
+from ..archive.names import is_plain
 from .patch import INDEX_COLUMNS, Patches, cut
 from .shard_files import ShardReader, ShardWriter
 
@@ -28,7 +29,6 @@ __all__ = ["finished", "is_here", "read", "write"]
 _INDEX = "index.ecsv"
 _FORMAT = "acs_deepcr_step patches 1"
 _UNFINISHED = ".{}.unfinished"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
 def is_here(directory):
@@ -62,7 +62,7 @@ def write(samples, directory, options):
     rows, seen = [], set()
     _require_same_options(directory, options)
     for name, group in itertools.groupby(samples, key=lambda sample: sample.origin.observation_set):
-        if not _NAME.fullmatch(name):
+        if not is_plain(name):
             raise InputError(
                 f"{name!r} cannot be the name of an observation set: use letters, digits, _ and -."
             )
@@ -187,12 +187,14 @@ def _write_index(path, rows, shards, options):
 def _read_index(directory):
     path = directory / _INDEX
     try:
+        require_regular(path)
         index = Table.read(path, format="ascii.ecsv")
         n_patches = sum(shard["patches"] for shard in index.meta["shards"])
         if (
             index.meta["format"] != _FORMAT
             or list(index.colnames) != list(INDEX_COLUMNS)
             or n_patches != len(index)
+            or not all(is_plain(str(shard["number"])) for shard in index.meta["shards"])
         ):
             raise ValueError("not the index of patches")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InputError, ParameterError
-from ...files.atomic import atomic, locked
+from ...files.atomic import atomic_under_lock, locked
 from . import estimate
 from .sets import ArchivedSets, SimulatedSets
 from .source import Options
@@ -66,7 +66,7 @@ class Plan:
         marker = self.directory / MARKER
         with locked(marker, seconds=1.0):
             if not marker.exists():
-                with atomic(marker) as temporary:
+                with atomic_under_lock(marker) as temporary:
                     temporary.write_text(json.dumps({"made by": "acs-deepcr reproduce"}))
             self.stages.run(say)
         return "\n\n".join(path.read_text() for path in sorted(self.directory.glob("results*/table3_*.txt")))

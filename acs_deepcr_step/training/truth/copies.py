@@ -13,7 +13,8 @@ from astropy.io import fits
 from ...arrays import dq
 from ...errors import InputError
 from ...files import inputs, mask_file, provenance
-from ...files.inspection import inspect, quiet
+from ...files.fits_reader import quiet
+from ...files.inspection import inspect
 from .options import WCS_NAME
 
 __all__ = ["inspect_set", "make", "remove_cr_flags", "unaligned"]

@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from scipy.ndimage import map_coordinates
 
-from ...files.inspection import quiet
+from ...files.fits_reader import quiet
 
 __all__ = ["output_pixels", "seen_by_others", "used_in_median"]
 

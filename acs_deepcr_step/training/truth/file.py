@@ -12,9 +12,10 @@ import numpy as np
 from astropy.io import fits
 
 from ...errors import ExposureError, InputError
-from ...files import fitsbytes
+from ...files import fitsbytes, structure
 from ...files.atomic import atomic
 from ...files.exposure import read_sci, same_observation
+from ...files.fits_reader import quiet
 from ...files.inspection import inspect
 from ..samples import Origin, Sample, TruthDescription
 from .options import Setting
@@ -198,10 +199,10 @@ def read(path):
     if not path.is_file():
         raise ExposureError(f"The truth file {path} does not exist: make it with acs-deepcr truth.")
     try:
-        fitsbytes.check_counts(path)
-        if fitsbytes.ones_complement(path.read_bytes()) != 0xFFFFFFFF:
+        structure.scan(path)
+        if fitsbytes.file_sum(path) != 0xFFFFFFFF:
             raise ValueError("it is damaged or no truth file: its checksum is wrong")
-        with fits.open(path, memmap=False) as hdus:
+        with quiet(), fits.open(path, memmap=False) as hdus:
             if hdus[0].header.get("FILETYPE") != _KIND:
                 raise ValueError("it is no truth file")
             return _parsed(hdus)

@@ -25,7 +25,7 @@ from ...arrays.background import clipped_level
 from ...arrays.morphology import dilate
 from ...errors import DrizzlepacError, ExposureError, InputError, StepWarning
 from ...files.exposure import read_sci
-from ...files.inspection import quiet
+from ...files.fits_reader import quiet
 from ...files.space import require_space
 from ..samples import ignored
 from . import completeness, copies, coverage, drizzlepac_job
