@@ -18,9 +18,8 @@ import warnings
 
 from . import __version__
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
-from .ends import Ended, ended_like_an_interrupt
 from .errors import InputError, ParameterError, RunError, StepError, StepWarning, printable
-from .streams import say, survives_its_streams
+from .streams import Ended, ended_like_an_interrupt, say, survives_its_streams
 from .training import commands as training_commands
 
 __all__ = ["DEMO_DIR", "PROG", "build_parser", "main"]

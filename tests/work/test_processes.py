@@ -124,7 +124,7 @@ def test_a_signal_to_end_is_like_an_interrupt(exposures, here, name, workers):
 
 
 def test_nohup_holds_for_the_command(exposures, here):
-    from acs_deepcr_step.ends import ended_like_an_interrupt
+    from acs_deepcr_step.streams import ended_like_an_interrupt
 
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
