@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from ...arrays.morphology import dilate
+from ...arrays.morphology import dilate, label_groups
 from ...arrays.probabilities import SCALE
 
 __all__ = ["Candidates", "at_index", "candidates"]
@@ -74,6 +74,17 @@ class Candidates:
     def places(self):
         """Rows and columns, two (K,) arrays."""
         return np.divmod(self.index, self.shape[1])
+
+    def as_mask(self, chosen):
+        """Return chosen candidates, (K,) bool, as pixels, (R, C) bool."""
+        out = np.zeros(self.shape, bool)
+        out.ravel()[self.index] = chosen
+        return out
+
+    def groups(self, mask):
+        """Return the number of the group of pixels of each candidate, 0 for none, and how many there are."""
+        labels, count = label_groups(mask)
+        return labels.ravel()[self.index], count
 
     def part(self, chosen):
         """Return some of the candidates, by slice, index or mask."""

@@ -93,9 +93,7 @@ def reasons_of(scaled_probability, filled, found, verdict, decision):
     if decision.protect_saturated:
         flagged = saturation.without_bleed_edges(flagged, filled.star)
     _grow_by_excess(flagged, found, verdict.excess > enough)
-    known = np.zeros(scaled_probability.shape, bool)
-    known.ravel()[found.index[verdict.known]] = True
-    return _reasons(scaled_probability, filled.star, flagged, known, decision)
+    return _reasons(scaled_probability, filled.star, flagged, found.as_mask(verdict.known), decision)
 
 
 def _reasons(scaled_probability, star, flagged, known, decision):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ...arrays.morphology import label_groups
 from .candidates import at_index
 
 __all__ = ["of_a_source"]
@@ -39,10 +38,7 @@ def of_a_source(found, excess, sigma, flagged, on_source):
     with np.errstate(invalid="ignore"):
         standing = excess > _STANDS * sigma
     grouped = standing | flagged
-    mask = np.zeros(found.shape, bool)
-    mask.ravel()[found.index[grouped]] = True
-    labels, count = label_groups(mask)
-    label = labels.ravel()[found.index]
+    label, count = found.groups(found.as_mask(grouped))
     sure = np.zeros(count + 1, bool)
     sure[label[flagged & (found.p > _SURE)]] = True
     # In the core of a saturated star the excess may be large, and not known.

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays.morphology import label_groups
 from ..guard import PROBABILITY
 
 __all__ = ["Wells", "wells"]
@@ -47,7 +46,7 @@ def wells(found, saturated, others):
         none. Of a star's group that part is no star's which lies apart from all that is saturated in
         exposures as long, if the network is sure of it: the track of a cosmic ray meets the star's trail.
     """
-    label, count = _labels(found, saturated)
+    label, count = found.groups(saturated)
     known, bright = (np.zeros(count + 1, bool) for _ in range(2))
     apart = label > 0
     for other in others:
@@ -60,31 +59,15 @@ def wells(found, saturated, others):
         # In a shorter exposure the charge of the star has not bled so far.
         apart &= seen & ~star & other.as_long
     known[0] = False
-    track = _sure(found, saturated.shape, apart & bright[label])
+    track = _sure(found, apart & bright[label])
     no_star = (known & ~bright)[label] | track
-    return Wells(
-        _mask(found, saturated.shape, (known & bright)[label] & ~track),
-        _mask(found, saturated.shape, no_star),
-    )
+    return Wells(found.as_mask((known & bright)[label] & ~track), found.as_mask(no_star))
 
 
-def _sure(found, shape, chosen):
+def _sure(found, chosen):
     """Return those of the groups of chosen candidates in which the network is sure of a pixel."""
-    label, count = _labels(found, _mask(found, shape, chosen))
+    label, count = found.groups(found.as_mask(chosen))
     sure = np.zeros(count + 1, bool)
     sure[label[found.p >= PROBABILITY]] = True
     sure[0] = False
     return sure[label]
-
-
-def _labels(found, mask):
-    """Return the number of the group of each candidate, 0 for none, and how many groups there are."""
-    labels, count = label_groups(mask)
-    return labels.ravel()[found.index], count
-
-
-def _mask(found, shape, chosen):
-    """Return chosen candidates as pixels."""
-    out = np.zeros(shape, bool)
-    out.ravel()[found.index] = chosen
-    return out
