@@ -73,7 +73,7 @@ def convert(known, source, target):
     if not same:
         sys.exit(f"{new} does not hold the tensors of {source / file}")
     os.replace(new, target)
-    return weights_file.identity(weights_file.fingerprint(state), known.scale, known.standardise)
+    return weights_file.identity(weights_file.fingerprint(state), known)
 
 
 def main():

@@ -58,6 +58,8 @@ class ModelInfo:
     standardise : bool
         Whether the mean of the whole image is then subtracted, and its standard deviation
         divided by.
+    compression : str
+        How its input is compressed instead (`scaling`): ``asinh``, ``sqrt``, or empty.
     detector : str
         The detector whose exposures trained it; empty where that is not known.
     filter : str
@@ -80,6 +82,7 @@ class ModelInfo:
     norm: bool = True
     scale: float = 1.0
     standardise: bool = False
+    compression: str = ""
     detector: str = ""
     filter: str = ""
     threshold: float = 0.5

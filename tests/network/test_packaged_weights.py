@@ -44,7 +44,7 @@ def test_each_file_describes_itself_as_the_list_does(info):
     assert (about["sha256"], about["licence"], about["citation"]) == (
         info.file_sha256, info.licence, info.citation,
     )  # fmt: skip
-    assert weights_file.identity(weights_file.fingerprint(state), info.scale, info.standardise) == info.sha256
+    assert weights_file.identity(weights_file.fingerprint(state), info) == info.sha256
 
 
 def test_every_file_is_offered_and_the_licence_and_authors_stand_beside():

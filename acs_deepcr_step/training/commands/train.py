@@ -23,6 +23,17 @@ def add_arguments(parser):
         help="do not count how often the weights are right when they are there (acs-deepcr calibrate does)",
     )
 
+    group = parser.add_argument_group("a small network that learns from a large one")
+    group.add_argument("--teacher", metavar="MODEL", help="the large one, e.g. ACS-WFC, or a path")
+    group.add_argument(
+        "--compression",
+        choices=("none", "asinh", "sqrt"),
+        help="of the input, so that star cores do not dominate (default: asinh)",
+    )
+    group.add_argument(
+        "--truth-share", type=float, metavar="SHARE", help="of the truth in what is learnt (default: 0.3)"
+    )
+
 
 def main(arguments):
     """Train and print the result.
@@ -38,16 +49,23 @@ def main(arguments):
     """
     from dataclasses import replace
 
+    from ...errors import ParameterError
     from ..calibration import fields
+    from ..fit.distillation import DistillationRecipe, fit_distilled
     from ..fit.loop import fit
     from ..fit.recipe import Recipe
     from ..patches.dataset import open_patches
 
-    recipe, options = training_arguments.recipe(arguments, Recipe), training_arguments.options(arguments)
+    if not arguments.teacher and (arguments.compression or arguments.truth_share is not None):
+        raise ParameterError("--compression and --truth-share are for a network with a --teacher: give one.")
+    if arguments.compression == "none":
+        arguments.compression = ""
+    kind, train = (DistillationRecipe, fit_distilled) if arguments.teacher else (Recipe, fit)
+    recipe, options = training_arguments.recipe(arguments, kind), training_arguments.options(arguments)
     if arguments.calibration:
         options = replace(options, calibration=fields.TRAINING)
     patches = open_patches(arguments.patches)
-    _print(fit(patches, arguments.output, recipe, options), arguments.calibration)
+    _print(train(patches, arguments.output, recipe, options), arguments.calibration)
 
 
 def _print(trained, calibrated):
@@ -65,6 +83,9 @@ def _print(trained, calibrated):
     for name in ("0.05%", "0.5%"):
         value = figures[f"tpr_at_{name}"]
         print(f"  TPR at an FPR of {name}: {'not measurable with them' if value is None else f'{value:.4f}'}")
+    if "teacher" in about["recipe"]:
+        rates = f"TPR {figures['teacher_tpr']:.4f}, FPR {figures['teacher_fpr']:.6f}"
+        print(f"  its teacher, {about['recipe']['teacher']}: {rates}")
     print(f"device: {run['device']}, threads: {run['threads']}")
     if calibrated:
         print(f"calibration: {calibration_file.path_for(trained.path)}")
