@@ -273,8 +273,7 @@ def _models(_arguments):
     for info in (models.info(name, kind) for kind in models.KINDS for name in models.names(kind)):
         network, digits = f"{info.levels}-{info.hidden}", info.hashes[0]
         also, trained = ", ".join(info.aliases) or "-", f"{info.detector} {info.filter}".strip()
-        scale = "(x - mean) / std" if info.standardise else f"{info.scale:g}"
-        numbers = (scale, f"{info.threshold:g}" if info.kind == "mask" else "-")
+        numbers = (info.input_scale, f"{info.threshold:g}" if info.kind == "mask" else "-")
         rows.append((info.name, info.kind, trained, network, *numbers, digits, also, info.citation))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -96,6 +96,13 @@ class ModelInfo:
         return 2 if self.kind == "inpaint" else 1
 
     @property
+    def input_scale(self):
+        """How electrons are scaled, in a few characters for tables."""
+        if self.compression:
+            return self.compression
+        return "(x - mean) / std" if self.standardise else f"{self.scale:g}"
+
+    @property
     def hashes(self):
         """What headers call the weights (DCRHASH, 16 digits); the first is what new ones say.
 

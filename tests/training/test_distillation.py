@@ -172,6 +172,14 @@ def test_other_optics_lose_no_light():
     assert np.array_equal(variety.seen_through(light, variety.Optics()), light)
 
 
+def test_smaller_pixels_show_sources_wider_and_as_bright():
+    light = np.zeros((101, 101), np.float32)
+    light[49:52, 49:52] = 100
+    seen = variety.seen_through(light, variety.Optics(scale=2.0))
+    assert seen.shape == light.shape and seen.sum() == pytest.approx(900, rel=0.05)
+    assert 20 < (seen > 10).sum() < 60
+
+
 def test_the_command_simulates_patches_of_every_kind(tmp_path, capsys):
     call = [
         "patches",

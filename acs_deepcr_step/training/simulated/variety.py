@@ -39,6 +39,8 @@ class Optics:
 
     Attributes
     ----------
+    scale : float
+        How many times wider everything is: a camera with smaller pixels, 1 or more.
     blur : tuple of float
         Gaussian along rows and columns, pixels rms; 0: none.
     double : tuple of float
@@ -51,6 +53,7 @@ class Optics:
         Pixels rms.
     """
 
+    scale: float = 1.0
     blur: tuple[float, float] = (0.0, 0.0)
     double: tuple[float, float] = (0.0, 0.0)
     double_share: float = 0.0
@@ -110,6 +113,7 @@ def draw(seed):
         star_density=crowding if field == "crowded" else float(rng.uniform(0.5, 2.0)),
         galaxy_density=float(np.exp(rng.uniform(np.log(0.5), np.log(5.0)))),
         sky=_sky(rng),
+        cosmic_ray_version=int(rng.choice((1, 2), p=(0.25, 0.75))),
         gain=float(rng.choice((1.0, 2.0), p=(0.2, 0.8))),
     )
     glows = rng.random() < 0.3
@@ -133,9 +137,11 @@ def _sky(rng):
 
 
 def _optics(rng):
-    """Half of the chips have the simulator's optics."""
+    """A quarter of the chips have the simulator's own optics."""
     optics = Optics()
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
+        optics = replace(optics, scale=rng.uniform(1.0, 2.0))
+    if rng.random() < 0.4:
         width, stretch = rng.uniform(0.2, 1.1), rng.uniform(0.75, 1.33)
         optics = replace(optics, blur=(width * stretch, width / stretch))
     if rng.random() < 0.3:
@@ -171,9 +177,7 @@ def samples(count, seed=0):
         origin = Origin(
             name, f"{name}_{number % CHIPS_PER_SET}", 1, kind.filter, FIELD_OF[kind.field], kind.exptime
         )
-        yield Sample(
-            chip.sci, chip.cr, ignored(chip.sci, chip.dq_clean), background.level(chip.sci), origin
-        )
+        yield Sample(chip.sci, chip.cr, ignored(chip.sci, chip.dq_clean), background.level(chip.sci), origin)
 
 
 def expose(kind, seed, side=_SIDE):
@@ -219,9 +223,9 @@ def seen_through(light, optics):
     Returns
     -------
     ndarray, (R, C), float32
-        With the same sum, but for what crosses the edges.
+        With the same sum, but for what crosses the edges, and what is beside the middle if it is magnified.
     """
-    seen = light.copy()
+    seen = _magnified(light, optics.scale) if optics.scale > 1 else light.copy()
     if any(optics.blur):
         seen = ndimage.gaussian_filter(seen, optics.blur, mode="nearest")
     if optics.double_share:
@@ -231,6 +235,17 @@ def seen_through(light, optics):
         wide = ndimage.gaussian_filter(seen, optics.halo_width, mode="nearest", truncate=3)
         seen += np.float32(optics.halo) * (wide - seen)
     return seen
+
+
+def _magnified(light, scale):
+    """Return the middle of an image, so many times larger, each source as bright as before."""
+    inner = [int(np.ceil(length / scale)) for length in light.shape]
+    box = tuple(
+        slice((length - n) // 2, (length - n) // 2 + n) for length, n in zip(light.shape, inner, strict=True)
+    )
+    factors = [length / n for length, n in zip(light.shape, inner, strict=True)]
+    larger = ndimage.zoom(light[box], factors, order=3, mode="nearest", grid_mode=True)
+    return np.clip(larger, 0, None) / np.float32(np.prod(factors))
 
 
 def structure(shape, slope, rng):
