@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from ..arrays import dq
-from . import cosmic_rays, detector, truth
+from . import cosmic_rays, detector, silicon, truth
 
 __all__ = ["SimulatedChip", "expose"]
 
@@ -67,7 +67,8 @@ def expose(light, ccd, bandpass, exptime, options, rng):
     noise = detector.draw_noise(expected.shape, rng)
     clean = hit = detector.read(electrons, ccd, noise, exptime, options)
     if options.cosmic_rays:
-        electrons += cosmic_rays.charge(expected.shape, exptime, options.cr_rate, rng)
+        chip = silicon.of(options.cosmic_ray_version)
+        electrons += cosmic_rays.charge(expected.shape, exptime, options.cr_rate, rng, chip)
         hit = detector.read(electrons, ccd, noise, exptime, options)
     charge = hit.sci - clean.sci
     cr = charge > np.maximum(truth.LIMIT_SIGMA * clean.err, truth.LIMIT_ELECTRONS)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+from . import silicon
+
 __all__ = ["DITHERS", "SimulationOptions", "resolve"]
 
 DITHERS = (
@@ -27,6 +29,8 @@ class SimulationOptions:
         Whether there are any.
     cr_rate : float
         Cosmic rays per second and cm2 of detector (ACS: 1.0 to 1.3).
+    cosmic_ray_version : {1, 2}
+        2: fatter and fuzzier ones, as real ones are (``simulate.silicon``); 1: sharp tracks.
     sky : float or None
         Sky in electrons per pixel of one exposure. None: the usual sky of the filter for the exposure time.
         Negative: the noise of no sky, at this level, as where too much sky was subtracted.
@@ -65,6 +69,7 @@ class SimulationOptions:
 
     cosmic_rays: bool = True
     cr_rate: float = 1.2
+    cosmic_ray_version: int = 1
     sky: float | None = None
     star_density: float = 1.0
     galaxy_density: float = 1.0
@@ -105,9 +110,13 @@ def resolve(options, keywords):
     ------
     TypeError
         For a keyword that is not an option.
+    ValueError
+        If there are no cosmic rays of the version asked for.
     """
     options = options or SimulationOptions()
     unknown = set(keywords) - {f.name for f in fields(options)}
     if unknown:
         raise TypeError(f"the simulator has no option {', '.join(sorted(unknown))}")
-    return replace(options, **keywords)
+    options = replace(options, **keywords)
+    silicon.of(options.cosmic_ray_version)  # raises, before anything is drawn or written
+    return options
