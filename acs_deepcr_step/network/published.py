@@ -59,7 +59,7 @@ class ModelInfo:
         Whether the mean of the whole image is then subtracted, and its standard deviation
         divided by.
     compression : str
-        How its input is compressed instead (`scaling`): ``asinh``, ``sqrt``, or empty.
+        How its input is compressed instead (`scaling`): ``asinh``, or empty.
     detector : str
         The detector whose exposures trained it; empty where that is not known.
     filter : str

@@ -1,10 +1,8 @@
 """How a network wants an image: shifted, divided, compressed. NumPy alone.
 
 A compressed input has the noise of the sky as its unit, whatever the exposure, and does not let star cores
-dominate: with v = max(level, 0) + 25 e-2, the variance of the sky and of 5 e- read noise,
-
-    asinh   arcsinh((x - level) / (2 sqrt(v)))
-    sqrt    sign(x - level) (sqrt(v + |x - level|) - sqrt(v)), whose noise is the same at every brightness
+dominate: arcsinh((x - level) / (2 sqrt(v))) with v = max(level, 0) + 25 e-2, the variance of the sky and of
+5 e- read noise.
 """
 
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from ..arrays import background
 
 __all__ = ["COMPRESSIONS", "LARGEST", "Scaling", "of_image", "of_level"]
 
-COMPRESSIONS = ("", "asinh", "sqrt")
+COMPRESSIONS = ("", "asinh")
 
 # Beyond any charge a pixel can hold, and far from overflow inside the network.
 LARGEST = 1e7
@@ -32,16 +30,13 @@ class Scaling:
         Is subtracted, electrons.
     divisor : float
         Divides what is left.
-    compression : {'', 'asinh', 'sqrt'}
+    compression : {'', 'asinh'}
         Is applied to that.
-    offset : float
-        Of the square root: v.
     """
 
     level: float = 0.0
     divisor: float = 1.0
     compression: str = ""
-    offset: float = 0.0
 
     def apply(self, pixels):
         """Scale pixels in place.
@@ -62,13 +57,6 @@ class Scaling:
             pixels /= np.float32(self.divisor)
         if self.compression == "asinh":
             np.arcsinh(pixels, out=pixels)
-        elif self.compression == "sqrt":
-            sign = np.copysign(np.float32(1), pixels)
-            np.abs(pixels, out=pixels)
-            pixels += np.float32(self.offset)
-            np.sqrt(pixels, out=pixels)
-            pixels -= np.float32(np.sqrt(self.offset))
-            pixels *= sign
         return pixels
 
 
@@ -87,10 +75,8 @@ def of_level(level, facts):
     """
     if not facts.compression:
         return Scaling(divisor=facts.scale)
-    variance = max(level, 0.0) + _READ_NOISE_VARIANCE
-    if facts.compression == "asinh":
-        return Scaling(level, 2 * float(np.sqrt(variance)), facts.compression)
-    return Scaling(level, 1.0, facts.compression, variance)
+    noise = float(np.sqrt(max(level, 0.0) + _READ_NOISE_VARIANCE))
+    return Scaling(level, 2 * noise, facts.compression)
 
 
 def of_image(image, info):

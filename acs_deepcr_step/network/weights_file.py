@@ -47,7 +47,7 @@ class Description:
     standardise : bool
         Whether the mean of the whole image is then subtracted, and its standard deviation
         divided by. For mask models only.
-    compression : {'', 'asinh', 'sqrt'}
+    compression : {'', 'asinh'}
         How the network's input is compressed (`scaling`); empty: not at all. For mask models only, and
         instead of scale and standardise.
     """

@@ -135,12 +135,12 @@ def test_the_command_distils(tmp_path, capsys):
     small_patches(tmp_path / "patches")
     call = ["train", str(tmp_path / "patches"), "--output", str(tmp_path / "m.safetensors"), "--teacher"]
     call += ["ACS-WFC-F606W-2-4", "--epochs", "1", "--hidden", "4", "--threads", "1", "--device", "cpu"]
-    assert main([*call, "--compression", "sqrt", "--no-tensorboard", "--no-calibration"]) == 0
+    assert main([*call, "--compression", "none", "--no-tensorboard", "--no-calibration"]) == 0
     assert "teacher" in capsys.readouterr().out
-    assert models.load(tmp_path / "m.safetensors").info.compression == "sqrt"
+    assert models.load(tmp_path / "m.safetensors").info.compression == ""
 
 
-@pytest.mark.parametrize("option", [["--compression", "sqrt"], ["--truth-share", "0.5"]])
+@pytest.mark.parametrize("option", [["--compression", "asinh"], ["--truth-share", "0.5"]])
 def test_options_of_a_distillation_without_a_teacher_are_refused(option, tmp_path, capsys):
     small_patches(tmp_path / "patches")
     before = snapshot(tmp_path)
@@ -173,11 +173,11 @@ def test_other_optics_lose_no_light():
 
 
 def test_smaller_pixels_show_sources_wider_and_as_bright():
-    light = np.zeros((101, 101), np.float32)
-    light[49:52, 49:52] = 100
+    y, x = np.indices((101, 101)) - 50
+    light = (100 * np.exp(-0.5 * (x**2 + y**2))).astype(np.float32)
     seen = variety.seen_through(light, variety.Optics(scale=2.0))
-    assert seen.shape == light.shape and seen.sum() == pytest.approx(900, rel=0.05)
-    assert 20 < (seen > 10).sum() < 60
+    assert seen.shape == light.shape and seen.sum() == pytest.approx(light.sum(), rel=0.02)
+    assert seen.max() == pytest.approx(25, rel=0.05)
 
 
 def test_the_command_simulates_patches_of_every_kind(tmp_path, capsys):

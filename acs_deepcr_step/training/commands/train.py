@@ -27,7 +27,7 @@ def add_arguments(parser):
     group.add_argument("--teacher", metavar="MODEL", help="the large one, e.g. ACS-WFC, or a path")
     group.add_argument(
         "--compression",
-        choices=("none", "asinh", "sqrt"),
+        choices=("none", "asinh"),
         help="of the input, so that star cores do not dominate (default: asinh)",
     )
     group.add_argument(

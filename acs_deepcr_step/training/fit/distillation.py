@@ -31,6 +31,7 @@ from .teacher import LARGEST_LOGIT, taught
 
 __all__ = ["DISTILLATION", "DistillationLearner", "DistillationRecipe", "fit_distilled", "match_teacher"]
 
+
 @dataclass(frozen=True)
 class DistillationRecipe(Recipe):
     """All that decides the weights, given the patches.
@@ -41,10 +42,13 @@ class DistillationRecipe(Recipe):
         A mask model by name or path.
     teacher_sha256 : str
         Of its weights; `fit_distilled` sets it.
-    compression : {'', 'asinh', 'sqrt'}
+    compression : {'', 'asinh'}
         Of the network's input (`network.scaling`).
     truth_share : float
         Share of the truth in what is learnt; the rest is the teacher's.
+    source_weight : float
+        Weight of pixels with no cosmic ray near, beside those with one: the larger, the fewer stars are
+        taken for cosmic rays, and the more edges of cosmic rays are missed or flagged too wide.
     logit_share : float
         Weight of the difference of the logits (smooth L1), beside that of the cross-entropy, 1.
 
@@ -68,6 +72,7 @@ class DistillationRecipe(Recipe):
     teacher_sha256: str = ""
     compression: str = "asinh"
     truth_share: float = 0.3
+    source_weight: float = 3.0
     logit_share: float = 0.02
 
     def _range_faults(self):
@@ -80,6 +85,8 @@ class DistillationRecipe(Recipe):
             yield "threshold", "between 0 and 1"
         if not 0 <= self.truth_share <= 1:
             yield "truth_share", "from 0 to 1"
+        if not 0 < self.source_weight < float("inf"):
+            yield "source_weight", "above 0"
         if not 0 <= self.logit_share < float("inf"):
             yield "logit_share", "0 or more"
 

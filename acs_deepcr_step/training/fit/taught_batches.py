@@ -5,12 +5,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ...arrays.morphology import dilate
 from ...network import scaling
 from . import batches
 
 __all__ = ["TaughtBatch", "example", "training_batches", "validation_batches"]
 
 _TURN = 5  # stream of random numbers, beside those of `batches`
+_NEAR = 2  # pixels around a cosmic ray, where a pixel too many is no false event
 _EDGE = 10  # pixels at a patch's edge whose surroundings neither network saw
 
 
@@ -28,7 +30,7 @@ class TaughtBatch(NamedTuple):
     teacher : torch.Tensor, (N, 1, S, S), float32
         The teacher's logits.
     weight : torch.Tensor, (N, 1, S, S), float32
-        0 at the edges of the patch, else 1.
+        0 at the edges of the patch, 1 near cosmic rays, elsewhere the recipe's `source_weight`.
     """
 
     image: torch.Tensor
@@ -59,7 +61,8 @@ def example(one, recipe, added=0.0, turn=0):
     image = patch.image + np.float32(added)
     scaling.of_level(patch.sky + added, recipe).apply(image)
     weight = np.zeros(image.shape, np.float32)
-    weight[_EDGE:-_EDGE, _EDGE:-_EDGE] = 1
+    inner = np.s_[_EDGE:-_EDGE, _EDGE:-_EDGE]
+    weight[inner] = np.where(dilate(patch.truth, _NEAR)[inner], 1, recipe.source_weight)
     arrays = (image, patch.truth, ~patch.ignore, one.logits, weight)
     return TaughtBatch(*(torch.from_numpy(_turned(array, turn).astype(np.float32))[None] for array in arrays))
 

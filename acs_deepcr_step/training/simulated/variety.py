@@ -137,7 +137,7 @@ def _sky(rng):
 
 
 def _optics(rng):
-    """A quarter of the chips have the simulator's own optics."""
+    """Draw optics; those of a quarter of the chips are the simulator's own."""
     optics = Optics()
     if rng.random() < 0.3:
         optics = replace(optics, scale=rng.uniform(1.0, 2.0))
