@@ -272,7 +272,7 @@ def _models(_arguments):
     rows = [heading]
     for info in (models.info(name, kind) for kind in models.KINDS for name in models.names(kind)):
         network, digits = f"{info.levels}-{info.hidden}", info.hashes[0]
-        also, trained = ", ".join(info.aliases) or "-", f"{info.detector} {info.filter}".strip()
+        also, trained = ", ".join(info.aliases) or "-", f"{info.trained_on} {info.filter}".strip()
         numbers = (info.input_scale, f"{info.threshold:g}" if info.kind == "mask" else "-")
         rows.append((info.name, info.kind, trained, network, *numbers, digits, also, info.citation))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -42,7 +42,7 @@ class Models(SphinxDirective):
             info = models.info(name)
             also = ", ".join(f"`{alias}`" for alias in info.aliases) or "-"
             rows.append(
-                (f"`{info.name}`", info.detector, info.filter or "all", f"{info.levels}-{info.hidden}",
+                (f"`{info.name}`", info.trained_on, info.filter or "all", f"{info.levels}-{info.hidden}",
                  info.input_scale,
                  f"{info.threshold:g}", also, f"`{info.hashes[0]}`")
             )  # fmt: skip

@@ -60,8 +60,8 @@ class DistillationRecipe(Recipe):
     """
 
     hidden: int = 8
-    epochs: int = 8
-    frozen_from: int = 6
+    epochs: int = 6
+    frozen_from: int = 4
     batch: int = 2
     lr: float = 0.004
     momentum: float = 0.02
