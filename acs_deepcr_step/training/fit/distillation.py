@@ -60,7 +60,7 @@ class DistillationRecipe(Recipe):
     """
 
     hidden: int = 8
-    epochs: int = 6
+    epochs: int = 5
     frozen_from: int = 4
     batch: int = 2
     lr: float = 0.004
