@@ -39,7 +39,7 @@ class SimulatedChip:
     stars: np.ndarray
 
 
-def expose(light, ccd, bandpass, exptime, options, rng):
+def expose(light, ccd, backdrop, place, exptime, options, rng):
     """Collect and read out the light of one chip, with cosmic rays and without.
 
     Parameters
@@ -47,8 +47,8 @@ def expose(light, ccd, bandpass, exptime, options, rng):
     light : rendering.Light
         Its electrons are changed in place.
     ccd : detector.Detector
-    bandpass : filters.Bandpass
-        For its sky.
+    backdrop : backdrop.Backdrop
+    place : field.Place
     exptime : float
         Seconds.
     options : SimulationOptions
@@ -58,9 +58,8 @@ def expose(light, ccd, bandpass, exptime, options, rng):
     -------
     SimulatedChip
     """
-    sky = bandpass.sky * exptime if options.sky is None else options.sky
     expected = light.electrons
-    expected += max(sky, 0.0)
+    expected += backdrop.expected(place)
     expected *= ccd.sensitivity
     expected += ccd.dark * exptime
     electrons = rng.poisson(expected).astype(np.float32)
@@ -74,8 +73,8 @@ def expose(light, ccd, bandpass, exptime, options, rng):
     cr = charge > np.maximum(truth.LIMIT_SIGMA * clean.err, truth.LIMIT_ELECTRONS)
     stars = _catalogue(light.stars, clean)
     sci = hit.sci
-    if sky < 0:
-        sci += np.rint(sky * detector.STEP) / detector.STEP
+    if backdrop.sky < 0:
+        sci += np.rint(backdrop.sky * detector.STEP) / detector.STEP
     return SimulatedChip(sci, hit.err, hit.dq, cr, charge, clean.dq, stars)
 
 

@@ -8,9 +8,23 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from ..arrays.numerics import numpy_defaults
-from . import changes, detector, filters, headers, rendering, scene, truth, wcs
+from . import (
+    backdrop,
+    changes,
+    colours,
+    detector,
+    filters,
+    headers,
+    optics,
+    psf_field,
+    rendering,
+    scene,
+    truth,
+    wcs,
+)  # fmt: skip
 from .chip_image import expose
 from .detector import Detector
+from .field import Place
 from .headers import Observation
 from .options import DITHERS, SimulationOptions, resolve
 from .projections import FlatProjection, SkyProjection
@@ -57,12 +71,22 @@ def chip(
         For a keyword that is not an option.
     """
     options, bandpass = resolve(options, keywords), filters.lookup(filter)
+    options.check_numbers(1)
     region = Region(-_MARGIN, -_MARGIN, shape[1] + _MARGIN, shape[0] + _MARGIN)
     sky = scene.draw(field, region, bandpass, options, generator(seed, Stream.SCENE))
     sections = detector.sections(1, shape[1], wcs.CHIP_SHAPE[1] // 2 - shape[1] // 2)
     ccd = detector.draw(shape, sections, options, generator(seed, Stream.DETECTOR, 1))
-    light = rendering.render(sky, shape, FlatProjection(), bandpass, exptime)
-    return expose(light, ccd, bandpass, exptime, options, generator(seed, Stream.EXPOSURE, 0, 1))
+    sky, place = colours.seen_through(sky, bandpass, options, seed), Place.alone(shape)
+    light = rendering.render(sky, shape, FlatProjection(), _points(bandpass, place, 0, options), exptime)
+    behind = backdrop.of(options, bandpass, exptime)
+    return expose(light, ccd, behind, place, exptime, options, generator(seed, Stream.EXPOSURE, 0, 1))
+
+
+def _points(bandpass, place, index, options):
+    """Return the PSF of an exposure over an array."""
+    if not options.psf_changes:
+        return psf_field.uniform(bandpass)
+    return psf_field.changing(bandpass, optics.ACS_WFC, place, options.one("focus", index))
 
 
 @numpy_defaults()
@@ -109,6 +133,7 @@ def association(
     """
     options, bandpass = resolve(options, keywords), filters.lookup(filter)
     exptimes = _per_exposure(exptime, n, "exptime")
+    options.check_numbers(n)
     windows = tuple(wcs.windows(shape, chips))
     rolls = _per_exposure(0.0 if options.rolls is None else options.rolls, n, "rolls")
     asn = f"{options.root}010"
@@ -179,6 +204,7 @@ def _set_up(observations, field, seed, options):
     plane = wcs.tangent_plane(start, windows)
     region = _region(plane, windows, start, [pointing.true for pointing in pointings])
     sky = scene.draw(field, region, bandpass, options, generator(seed, Stream.SCENE))
+    sky = colours.seen_through(sky, bandpass, options, seed)
     detectors = {w.chip: _detector(w, seed, options) for w in windows}
     return _Visit(field, seed, options, plane, region, sky, detectors, pointings)
 
@@ -248,10 +274,12 @@ def _write(visit, observation, outdir):
 def _expose_window(visit, observation, window, seen):
     pointing, bandpass = visit.pointings[observation.index].true, observation.bandpass
     projection = SkyProjection(visit.plane, pointing.wcs(window), window.shape)
-    light = rendering.render(seen, window.shape, projection, bandpass, observation.exptime)
-    rng = generator(visit.seed, Stream.EXPOSURE, observation.index, window.chip)
-    ccd = visit.detectors[window.chip]
-    return expose(light, ccd, bandpass, observation.exptime, visit.options, rng)
+    place, index, exptime = Place.of(window, observation.windows), observation.index, observation.exptime
+    points = _points(bandpass, place, index, visit.options)
+    light = rendering.render(seen, window.shape, projection, points, exptime)
+    behind = backdrop.of(visit.options, bandpass, exptime, index)
+    rng = generator(visit.seed, Stream.EXPOSURE, index, window.chip)
+    return expose(light, visit.detectors[window.chip], behind, place, exptime, visit.options, rng)
 
 
 def _extensions(visit, observation, window, made):

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
+
 from . import silicon
 
-__all__ = ["DITHERS", "SimulationOptions", "resolve"]
+__all__ = ["DITHERS", "PER_EXPOSURE", "SimulationOptions", "resolve"]
+
+PER_EXPOSURE = ("sky", "gradient", "scattered_light", "focus")
 
 DITHERS = (
     (0.0, 0.0),
@@ -31,9 +35,24 @@ class SimulationOptions:
         Cosmic rays per second and cm2 of detector (ACS: 1.0 to 1.3).
     cosmic_ray_version : {1, 2}
         2: fatter and fuzzier ones, as real ones are (``simulate.silicon``); 1: sharp tracks.
-    sky : float or None
-        Sky in electrons per pixel of one exposure. None: the usual sky of the filter for the exposure time.
-        Negative: the noise of no sky, at this level, as where too much sky was subtracted.
+    sky : float or None, or a sequence of them
+        Sky in electrons per pixel, the same for all exposures or one for each. None: the usual sky of the
+        filter for the exposure time. Negative: the noise of no sky, at this level, as where too much sky was
+        subtracted.
+    gradient : float or sequence of float
+        By how much the sky rises from one corner of the field to the opposite one, electrons, for all
+        exposures or one for each.
+    scattered_light : float or sequence of float
+        Electrons at the middle of the left edge, from where a glow falls off over a quarter of the field, for
+        all exposures or one for each.
+    psf_changes : bool
+        Whether the PSF changes over the field (``simulate.optics``). A small frame has the changes of the
+        whole field.
+    focus : float or sequence of float
+        With `psf_changes`: micron by which the secondary mirror is off, for all exposures or one for each.
+    colour_spread : float
+        Magnitudes by which the sources' colours (F435W less F814W) scatter; the tail ends at five times it.
+        0: all sources have the same brightness (AB) in all filters.
     star_density, galaxy_density : float
         Factors on the field's usual number of stars and galaxies.
     dithers : sequence of (dx, dy) or None
@@ -70,7 +89,12 @@ class SimulationOptions:
     cosmic_rays: bool = True
     cr_rate: float = 1.2
     cosmic_ray_version: int = 1
-    sky: float | None = None
+    sky: float | None | Sequence[float | None] = None
+    gradient: float | Sequence[float] = 0.0
+    scattered_light: float | Sequence[float] = 0.0
+    psf_changes: bool = False
+    focus: float | Sequence[float] = 0.0
+    colour_spread: float = 0.0
     star_density: float = 1.0
     galaxy_density: float = 1.0
     dithers: Sequence[Sequence[float]] | None = None
@@ -90,6 +114,35 @@ class SimulationOptions:
     ra: float = 150.11
     dec: float = 2.21
     orientation: float = -70.0
+
+    def one(self, name, index):
+        """Return an option of one exposure.
+
+        Parameters
+        ----------
+        name : str
+            One of `PER_EXPOSURE`.
+        index : int
+            Number of the exposure, from 0.
+        """
+        value = getattr(self, name)
+        return value if value is None or np.ndim(value) == 0 else value[index]
+
+    def check_numbers(self, n):
+        """Check that options with one value for each exposure have as many as there are exposures.
+
+        Parameters
+        ----------
+        n : int
+
+        Raises
+        ------
+        ValueError
+        """
+        for name in PER_EXPOSURE:
+            value = getattr(self, name)
+            if value is not None and np.ndim(value) and len(value) != n:
+                raise ValueError(f"{name} has {len(value)} values for {n} exposures")
 
 
 def resolve(options, keywords):

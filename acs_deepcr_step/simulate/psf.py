@@ -6,8 +6,11 @@ ACS Instrument Handbook (section 5.6) gives the rest: residual aberrations of 1/
 take light out of the core (Marechal's formula; here into a halo whose width is free), and the charge
 diffusion, whose kernel at 400 nm has 0.40 in the centre and 0.11 in the neighbours, a Gaussian of 0.6
 pixels rms. It narrows to the red, where photons are absorbed deeper in the thinned CCD; how fast is chosen
-so that the width (FWHM 0.10 to 0.13 arcsec in F550M) comes out right. The change of the PSF over the field
-is left out.
+so that the width (FWHM 0.10 to 0.13 arcsec in F550M) comes out right.
+
+`psf` has one PSF for the whole field and every focus. `aberrated` has one for a place in the field and a
+focus: `optics` says what the wavefront is there, and the halo keeps what is left of the 1/20 wave, the
+polishing errors of the mirrors.
 """
 
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, ndimage
 
-__all__ = ["CORE", "PHASES", "PIXEL", "PSF", "SAMPLES", "SIZE", "psf"]
+__all__ = ["CORE", "PHASES", "PIXEL", "PSF", "SAMPLES", "SIZE", "aberrated", "psf"]
 
 PIXEL = 0.05  # arcsec
 SAMPLES = 4  # samples of the tabulated PSF per detector pixel
@@ -27,6 +30,7 @@ _OBSCURATION = 0.33
 _VANE = 0.022
 _JITTER = 0.006  # arcsec, rms per axis
 _WAVEFRONT = 550.0 / 20  # nm, rms
+_POLISHING = 18.0  # nm, rms: those of the two mirrors, by the order of Tiny Tim's maps
 _HALO = 2.5  # pixels, rms per axis
 
 
@@ -85,11 +89,43 @@ def psf(pivot, width):
     -------
     PSF
     """
-    image = sum(_transfer(pivot + step * width) for step in (-1.2, 0.0, 1.2)) / 3
+    return _psf(_polychromatic(pivot, width), pivot, _WAVEFRONT, _diffusion(pivot) ** 2)
+
+
+@lru_cache(maxsize=48)
+def aberrated(pivot, width, aberrations):
+    """Return the PSF of a bandpass at a place and a focus; a process keeps the last 48.
+
+    Parameters
+    ----------
+    pivot, width : float
+        Pivot wavelength and rms width, nm.
+    aberrations : optics.Aberrations
+
+    Returns
+    -------
+    PSF
+        Its centroid is where the star is, as the distortion solution has it.
+    """
+    transfer = _polychromatic(pivot, width, aberrations)
+    # A shift is a phase that grows with frequency; that of the lowest one tells the centroid.
+    frequency, lowest = fft.fftfreq(SIZE, 1 / SAMPLES), SAMPLES / SIZE
+    for axis, phase in enumerate((np.angle(transfer[1, 0]), np.angle(transfer[0, 1]))):
+        shift = np.exp(-1j * phase / lowest * frequency)
+        transfer = transfer * (shift[:, None] if axis == 0 else shift[None, :])
+    return _psf(transfer, pivot, _POLISHING, _diffusion(pivot) ** 2 + aberrations.diffusion)
+
+
+def _polychromatic(pivot, width, aberrations=None):
+    return sum(_transfer(pivot + step * width, aberrations) for step in (-1.2, 0.0, 1.2)) / 3
+
+
+def _psf(image, pivot, wavefront, diffusion2):
+    """Return the PSF of a transfer function, with a halo and the charge diffusion (a variance)."""
     frequency = fft.fftfreq(SIZE, 1 / SAMPLES)  # cycles per pixel
-    sigma2 = _diffusion(pivot) ** 2 + (_JITTER / PIXEL) ** 2
+    sigma2 = diffusion2 + (_JITTER / PIXEL) ** 2
     factor = np.sinc(frequency) * np.exp(-2 * (np.pi * frequency) ** 2 * sigma2)
-    strehl = np.exp(-((2 * np.pi * _WAVEFRONT / pivot) ** 2))
+    strehl = np.exp(-((2 * np.pi * wavefront / pivot) ** 2))
     halo = np.exp(-2 * (np.pi * frequency * _HALO) ** 2)
     image = image * (strehl + (1 - strehl) * np.outer(halo, halo))
     table = fft.fftshift(fft.ifft2(image * np.outer(factor, factor)).real) * SAMPLES**2
@@ -106,7 +142,7 @@ def _diffusion(wavelength):
     return float(np.interp(wavelength, (400.0, 550.0, 800.0), (0.62, 0.57, 0.50)))
 
 
-def _transfer(wavelength):
+def _transfer(wavelength, aberrations=None):
     """Optical transfer function at one wavelength (nm), zero frequency first, 1 there."""
     step = PIXEL / SAMPLES * np.pi / 648000
     radius = 0.5 * 2.4 * SIZE * step / (wavelength * 1e-9)
@@ -116,6 +152,12 @@ def _transfer(wavelength):
     pupil = np.clip(radius - r + 0.5, 0, 1) * np.clip(r - _OBSCURATION * radius + 0.5, 0, 1)
     for distance in ((x + y) / np.sqrt(2), (x - y) / np.sqrt(2)):
         pupil *= 1 - np.clip(0.5 * _VANE * radius - abs(distance) + 0.5, 0, 1)
+    if aberrations is not None:
+        reach = int(radius) + 2  # the rest of the array is dark
+        lit = slice(SIZE // 2 - reach, SIZE // 2 + reach + 1)
+        path = aberrations.wavefront(x[:, lit] / radius, y[lit] / radius, pupil[lit, lit])
+        pupil = pupil.astype(complex)
+        pupil[lit, lit] *= np.exp(2j * np.pi / wavelength * path)
     intensity = abs(fft.fft2(pupil)) ** 2
     transfer = fft.fft2(intensity)
     return transfer / transfer[0, 0].real

@@ -33,7 +33,7 @@ class Light:
     stars: np.ndarray
 
 
-def render(scene, shape, projection, bandpass, exptime):
+def render(scene, shape, projection, points, exptime):
     """Make the image of a scene.
 
     Parameters
@@ -42,7 +42,7 @@ def render(scene, shape, projection, bandpass, exptime):
     shape : tuple of int
         Rows and columns.
     projection : projections.Projection
-    bandpass : filters.Bandpass
+    points : psf_field.PSFField
     exptime : float
         Seconds.
 
@@ -50,19 +50,22 @@ def render(scene, shape, projection, bandpass, exptime):
     -------
     Light
     """
-    point = psfs.psf(bandpass.pivot, bandpass.width)
     image = _galaxies(scene.galaxies, shape, projection, exptime)
     if scene.disc is not None:
         x, y = projection.plane_grid(shape)
         image += scene.disc.surface_brightness(x, y) * exptime
     if image.any():
         pad = psfs.CORE
-        image = oaconvolve(np.pad(image, pad, mode="edge"), point.kernel, mode="valid").astype(np.float32)
+        image = oaconvolve(np.pad(image, pad, mode="edge"), points.kernel, mode="valid").astype(np.float32)
     stars = _stars_near(scene.stars, shape, projection, exptime)
-    stars["peak_e"] = stars["flux_e"] * point.at(
-        np.rint(stars["x"]) - stars["x"], np.rint(stars["y"]) - stars["y"]
-    )
-    add_stars(image, stars["x"], stars["y"], stars["flux_e"], point)
+    stars["peak_e"] = 0
+    off = np.rint(stars["x"]) - stars["x"], np.rint(stars["y"]) - stars["y"]
+    bright = stars["flux_e"] >= _BRIGHT
+    for point, weight in zip(points.psfs, points.weights(stars["x"], stars["y"]), strict=True):
+        some = weight > 0
+        flux = weight * stars["flux_e"]
+        stars["peak_e"] += flux * point.at(*off)
+        add_stars(image, stars["x"][some], stars["y"][some], flux[some], point, bright[some])
     inside = (abs(stars["x"] - (shape[1] - 1) / 2) < shape[1] / 2) & (
         abs(stars["y"] - (shape[0] - 1) / 2) < shape[0] / 2
     )
@@ -85,7 +88,7 @@ def _stars_near(stars, shape, projection, exptime):
     return found
 
 
-def add_stars(image, x, y, flux, point):
+def add_stars(image, x, y, flux, point, bright=None):
     """Add point sources to an image.
 
     Parameters
@@ -97,8 +100,10 @@ def add_stars(image, x, y, flux, point):
     flux : ndarray, (N,), float64
         Electrons.
     point : psf.PSF
+    bright : ndarray, (N,), bool, optional
+        Stars that are made pixel by pixel; by default those of 20,000 electrons and more.
     """
-    faint = flux < _BRIGHT
+    faint = flux < _BRIGHT if bright is None else ~bright
     _add_stamps(image, x[faint], y[faint], flux[faint], point)
     for i in np.flatnonzero(~faint):
         _add_with_wings(image, x[i], y[i], flux[i], point)
