@@ -13,7 +13,8 @@ from scipy import fft, ndimage
 
 from ... import simulate
 from ...arrays import background
-from ...simulate import chip_image, detector, filters, rendering, scene, wcs
+from ...simulate import backdrop, chip_image, detector, filters, psf_field, rendering, scene, wcs
+from ...simulate.field import Place
 from ...simulate.projections import FlatProjection
 from ...simulate.scene import Region
 from ...simulate.seeds import Stream, generator
@@ -200,15 +201,16 @@ def expose(kind, seed, side=_SIDE):
     sky = scene.draw(kind.field, region, bandpass, options, generator(seed, Stream.SCENE))
     sections = detector.sections(1, side, wcs.CHIP_SHAPE[1] // 2 - side // 2)
     ccd = detector.draw(shape, sections, options, generator(seed, Stream.DETECTOR, 1))
-    light = rendering.render(sky, shape, FlatProjection(), bandpass, kind.exptime)
+    points, place = psf_field.uniform(bandpass), Place.alone(shape)
+    light = rendering.render(sky, shape, FlatProjection(), points, kind.exptime)
     seen = seen_through(light.electrons, kind.optics)
     if kind.glow:
         rng = np.random.default_rng([seed, _SKY])
         seen += kind.glow * structure(shape, kind.glow_slope, rng)
     light = replace(light, electrons=seen)
-    return chip_image.expose(
-        light, ccd, bandpass, kind.exptime, options, generator(seed, Stream.EXPOSURE, 0, 1)
-    )
+    behind = backdrop.of(options, bandpass, kind.exptime)
+    rng = generator(seed, Stream.EXPOSURE, 0, 1)
+    return chip_image.expose(light, ccd, behind, place, kind.exptime, options, rng)
 
 
 def seen_through(light, optics):
