@@ -21,7 +21,7 @@ from . import (
     scene,
     truth,
     wcs,
-)  # fmt: skip
+)
 from .chip_image import expose
 from .detector import Detector
 from .field import Place

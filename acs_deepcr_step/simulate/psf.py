@@ -10,8 +10,10 @@ so that the width (FWHM 0.10 to 0.13 arcsec in F550M) comes out right.
 
 `psf` has one PSF for the whole field and every focus. `aberrated` has one for a place in the field and a
 focus: `optics` says what the wavefront is there, and the halo keeps what is left of the 1/20 wave, the
-polishing errors of the mirrors. For WFC3/UVIS the diffusion is that of Tiny Tim 7.5 (``wfc3_uvis2.pup``), all
-its kernels together, and the rest is the same.
+polishing errors of the mirrors. For WFC3/UVIS the diffusion is that of the kernels measured on the ground
+(ISR WFC3 2008-40, by way of Tiny Tim's ``wfc3_uvis2.pup``), and the rest is the same. At the centre of chip
+2 and in focus, 3x3 pixels around a star hold .615 of its light in F814W, .676 in F550M and .623 in UVIS's
+F606W; drizzlepac's model PSFs, which are for there, with their diffusion: .588, .651 and .625.
 """
 
 from dataclasses import dataclass
@@ -61,7 +63,7 @@ class Sampling:
 
 
 ACS_WFC = Sampling(PIXEL, (400.0, 550.0, 800.0), (0.62, 0.57, 0.50))
-UVIS = Sampling(0.0396, (400.0, 600.0, 800.0), (0.65, 0.61, 0.57))
+UVIS = Sampling(0.0396, (400.0, 600.0, 800.0), (0.51, 0.46, 0.41))
 
 
 @dataclass(frozen=True, eq=False)
