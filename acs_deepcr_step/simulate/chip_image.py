@@ -66,7 +66,7 @@ def expose(light, ccd, backdrop, place, exptime, options, rng):
     noise = detector.draw_noise(expected.shape, rng)
     clean = hit = detector.read(electrons, ccd, noise, exptime, options)
     if options.cosmic_rays:
-        chip = silicon.of(options.cosmic_ray_version)
+        chip = silicon.of(options.cosmic_ray_version, options.camera)
         electrons += cosmic_rays.charge(expected.shape, exptime, options.cr_rate, rng, chip)
         hit = detector.read(electrons, ccd, noise, exptime, options)
     charge = hit.sci - clean.sci

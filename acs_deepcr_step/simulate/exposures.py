@@ -10,18 +10,18 @@ from astropy.wcs import WCS
 from ..arrays.numerics import numpy_defaults
 from . import (
     backdrop,
+    cameras,
     changes,
     colours,
     detector,
     filters,
     headers,
-    optics,
     psf_field,
     rendering,
     scene,
     truth,
     wcs,
-)  # fmt: skip
+)
 from .chip_image import expose
 from .detector import Detector
 from .field import Place
@@ -70,11 +70,14 @@ def chip(
     TypeError
         For a keyword that is not an option.
     """
-    options, bandpass = resolve(options, keywords), filters.lookup(filter)
+    options = resolve(options, keywords)
+    camera = cameras.find(options.camera)
+    bandpass = filters.lookup(filter, camera.bandpasses)
     options.check_numbers(1)
     region = Region(-_MARGIN, -_MARGIN, shape[1] + _MARGIN, shape[0] + _MARGIN)
     sky = scene.draw(field, region, bandpass, options, generator(seed, Stream.SCENE))
-    sections = detector.sections(1, shape[1], wcs.CHIP_SHAPE[1] // 2 - shape[1] // 2)
+    first_column = camera.chip_shape[1] // 2 - shape[1] // 2
+    sections = detector.sections(1, shape[1], first_column, camera.electronics)
     ccd = detector.draw(shape, sections, options, generator(seed, Stream.DETECTOR, 1))
     sky, place = colours.seen_through(sky, bandpass, options, seed), Place.alone(shape)
     light = rendering.render(sky, shape, FlatProjection(), _points(bandpass, place, 0, options), exptime)
@@ -85,8 +88,8 @@ def chip(
 def _points(bandpass, place, index, options):
     """Return the PSF of an exposure over an array."""
     if not options.psf_changes:
-        return psf_field.uniform(bandpass)
-    return psf_field.changing(bandpass, optics.ACS_WFC, place, options.one("focus", index))
+        return psf_field.uniform(bandpass, cameras.find(options.camera))
+    return psf_field.changing(bandpass, cameras.find(options.camera), place, options.one("focus", index))
 
 
 @numpy_defaults()
@@ -131,10 +134,12 @@ def association(
     TypeError
         For a keyword that is not an option.
     """
-    options, bandpass = resolve(options, keywords), filters.lookup(filter)
+    options = resolve(options, keywords)
+    camera = cameras.find(options.camera)
+    bandpass = filters.lookup(filter, camera.bandpasses)
     exptimes = _per_exposure(exptime, n, "exptime")
     options.check_numbers(n)
-    windows = tuple(wcs.windows(shape, chips))
+    windows = tuple(wcs.windows(shape, chips, camera))
     rolls = _per_exposure(0.0 if options.rolls is None else options.rolls, n, "rolls")
     asn = f"{options.root}010"
     observations = [
@@ -147,6 +152,7 @@ def association(
             roll=rolls[i],
             bandpass=bandpass,
             windows=windows,
+            camera=camera,
         )
         for i in range(n)
     ]
@@ -154,7 +160,7 @@ def association(
     outdir = Path(outdir)
     outdir.mkdir(parents=True, exist_ok=True)
     paths = [_write(visit, observation, outdir) for observation in observations]
-    table = headers.association_table(asn, [one.rootname for one in observations])
+    table = headers.association_table(asn, [one.rootname for one in observations], camera)
     table.writeto(outdir / f"{asn}_asn.fits", overwrite=True)
     return paths
 
@@ -199,7 +205,7 @@ class _Visit:
 
 def _set_up(observations, field, seed, options):
     windows, bandpass = observations[0].windows, observations[0].bandpass
-    start = Pointing(options.ra, options.dec, options.orientation)
+    start = Pointing(options.ra, options.dec, options.orientation, camera=cameras.find(options.camera))
     pointings = _pointings(start, observations, options)
     plane = wcs.tangent_plane(start, windows)
     region = _region(plane, windows, start, [pointing.true for pointing in pointings])
@@ -210,7 +216,8 @@ def _set_up(observations, field, seed, options):
 
 
 def _detector(window, seed, options):
-    sections = detector.sections(window.chip, window.shape[1], window.x0)
+    electronics = cameras.find(options.camera).electronics
+    sections = detector.sections(window.chip, window.shape[1], window.x0, electronics)
     return detector.draw(window.shape, sections, options, generator(seed, Stream.DETECTOR, window.chip))
 
 

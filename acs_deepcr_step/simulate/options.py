@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from . import silicon
+from . import cameras, silicon
 
 __all__ = ["DITHERS", "PER_EXPOSURE", "SimulationOptions", "resolve"]
 
@@ -29,6 +29,7 @@ class SimulationOptions:
 
     Attributes
     ----------
+    camera : {'ACS/WFC', 'WFC3/UVIS'}
     cosmic_rays : bool
         Whether there are any.
     cr_rate : float
@@ -62,10 +63,11 @@ class SimulationOptions:
         Pointing errors: how far the stars lie from where the header's WCS says, pixels. None: no error.
     rolls : sequence of float or None
         Roll of the telescope in each exposure, degrees; the headers know of it. None: no roll.
-    gain : float
-        CCDGAIN, 2 or 1 electrons per DN (at 1 the converter saturates before the pixel does: DQ 2048).
-    full_well : float
-        Electrons at which a pixel bleeds along its column.
+    gain : float or None
+        CCDGAIN, of ACS 2 or 1 electrons per DN (at 1 the converter saturates before the pixel does: DQ 2048).
+        None: the usual one, 2 of ACS/WFC, 1.5 of WFC3/UVIS.
+    full_well : float or None
+        Electrons at which a pixel bleeds along its column. None: 80,000 of ACS/WFC, 70,000 of WFC3/UVIS.
     quantise : bool
         Whether the converter rounds to whole DN.
     hot_fraction, warm_fraction : float
@@ -80,12 +82,14 @@ class SimulationOptions:
         Moving sources, of 200 to 20 electrons per second.
     mover_step : (dx, dy)
         How far they move from exposure to exposure, pixels of 0.05" on the sky.
-    root : str
-        First six characters of the rootnames, so that several associations can lie in one directory.
+    root : str or None
+        First six characters of the rootnames, so that several associations can lie in one directory. None:
+        ``j8sm01`` of ACS/WFC, ``i8sm01`` of WFC3/UVIS.
     ra, dec, orientation : float
         Where the telescope points, and the position angle of the detector's y axis, degrees.
     """
 
+    camera: str = "ACS/WFC"
     cosmic_rays: bool = True
     cr_rate: float = 1.2
     cosmic_ray_version: int = 1
@@ -100,8 +104,8 @@ class SimulationOptions:
     dithers: Sequence[Sequence[float]] | None = None
     offsets: Sequence[Sequence[float]] | None = None
     rolls: Sequence[float] | None = None
-    gain: float = 2.0
-    full_well: float = 80000.0
+    gain: float | None = None
+    full_well: float | None = None
     quantise: bool = True
     hot_fraction: float = 0.006
     warm_fraction: float = 0.008
@@ -110,7 +114,7 @@ class SimulationOptions:
     variability: float = 1.0
     movers: int = 0
     mover_step: tuple[float, float] = (3.0, 2.0)
-    root: str = "j8sm01"
+    root: str | None = None
     ra: float = 150.11
     dec: float = 2.21
     orientation: float = -70.0
@@ -146,7 +150,7 @@ class SimulationOptions:
 
 
 def resolve(options, keywords):
-    """Return options with keywords put in.
+    """Return options with keywords put in, and what is usual for the camera in place of None.
 
     Parameters
     ----------
@@ -164,12 +168,16 @@ def resolve(options, keywords):
     TypeError
         For a keyword that is not an option.
     ValueError
-        If there are no cosmic rays of the version asked for.
+        If there is no such camera, or there are no cosmic rays of the version asked for.
     """
     options = options or SimulationOptions()
     unknown = set(keywords) - {f.name for f in fields(options)}
     if unknown:
         raise TypeError(f"the simulator has no option {', '.join(sorted(unknown))}")
     options = replace(options, **keywords)
+    camera = cameras.find(options.camera)
     silicon.of(options.cosmic_ray_version)  # raises, before anything is drawn or written
-    return options
+    electronics = camera.electronics
+    usual = {"gain": electronics.nominal_gain, "full_well": electronics.full_well, "root": camera.root}
+    missing = {name: value for name, value in usual.items() if getattr(options, name) is None}
+    return replace(options, **missing)

@@ -57,28 +57,28 @@ def _linear(position):
     return np.clip(1 - abs(np.asarray(_NODES)[:, None] - position) / step, 0, None)
 
 
-def uniform(bandpass):
+def uniform(bandpass, camera):
     """Return one PSF for the whole field.
 
     Parameters
     ----------
     bandpass : filters.Bandpass
+    camera : cameras.Camera
 
     Returns
     -------
     PSFField
     """
-    return PSFField((psfs.psf(bandpass.pivot, bandpass.width),))
+    return PSFField((psfs.psf(bandpass.pivot, bandpass.width, camera.sampling),))
 
 
-def changing(bandpass, optics, place, focus):
+def changing(bandpass, camera, place, focus):
     """Return a PSF that changes over the field.
 
     Parameters
     ----------
     bandpass : filters.Bandpass
-    optics : optics.Optics
-        Of the camera.
+    camera : cameras.Camera
     place : field.Place
         Of the array.
     focus : float
@@ -88,5 +88,6 @@ def changing(bandpass, optics, place, focus):
     -------
     PSFField
     """
-    nodes = [optics.at(u, v, focus) for v in _NODES for u in _NODES]
-    return PSFField(tuple(psfs.aberrated(bandpass.pivot, bandpass.width, one) for one in nodes), place)
+    nodes = [camera.optics.at(u, v, focus) for v in _NODES for u in _NODES]
+    made = (psfs.aberrated(bandpass.pivot, bandpass.width, one, camera.sampling) for one in nodes)
+    return PSFField(tuple(made), place)

@@ -60,12 +60,11 @@ def render(scene, shape, projection, points, exptime):
     stars = _stars_near(scene.stars, shape, projection, exptime)
     stars["peak_e"] = 0
     off = np.rint(stars["x"]) - stars["x"], np.rint(stars["y"]) - stars["y"]
-    bright = stars["flux_e"] >= _BRIGHT
     for point, weight in zip(points.psfs, points.weights(stars["x"], stars["y"]), strict=True):
         some = weight > 0
         flux = weight * stars["flux_e"]
         stars["peak_e"] += flux * point.at(*off)
-        add_stars(image, stars["x"][some], stars["y"][some], flux[some], point, bright[some])
+        add_stars(image, stars["x"][some], stars["y"][some], flux[some], point, stars["flux_e"][some])
     inside = (abs(stars["x"] - (shape[1] - 1) / 2) < shape[1] / 2) & (
         abs(stars["y"] - (shape[0] - 1) / 2) < shape[0] / 2
     )
@@ -88,7 +87,7 @@ def _stars_near(stars, shape, projection, exptime):
     return found
 
 
-def add_stars(image, x, y, flux, point, bright=None):
+def add_stars(image, x, y, flux, point, whole=None):
     """Add point sources to an image.
 
     Parameters
@@ -100,13 +99,14 @@ def add_stars(image, x, y, flux, point, bright=None):
     flux : ndarray, (N,), float64
         Electrons.
     point : psf.PSF
-    bright : ndarray, (N,), bool, optional
-        Stars that are made pixel by pixel; by default those of 20,000 electrons and more.
+    whole : ndarray, (N,), float64, optional
+        Electrons of the whole stars, where `flux` is a part of theirs; they say how far wings are followed.
     """
-    faint = flux < _BRIGHT if bright is None else ~bright
+    whole = flux if whole is None else whole
+    faint = whole < _BRIGHT
     _add_stamps(image, x[faint], y[faint], flux[faint], point)
     for i in np.flatnonzero(~faint):
-        _add_with_wings(image, x[i], y[i], flux[i], point)
+        _add_with_wings(image, x[i], y[i], flux[i], point, _WINGS if whole[i] < _VERY_BRIGHT else _WIDE_WINGS)
 
 
 def _add_stamps(image, x, y, flux, point):
@@ -130,9 +130,8 @@ def _phase(position, pixel):
     return np.clip(((position - pixel + 0.5) * psfs.PHASES).astype(int), 0, psfs.PHASES - 1)
 
 
-def _add_with_wings(image, x, y, flux, point):
-    """Add one bright star, pixel by pixel."""
-    reach = _WINGS if flux < _VERY_BRIGHT else _WIDE_WINGS
+def _add_with_wings(image, x, y, flux, point, reach):
+    """Add one bright star, pixel by pixel, as far as its wings reach."""
     x0, x1 = max(int(x) - reach, 0), min(int(x) + reach + 1, image.shape[1])
     y0, y1 = max(int(y) - reach, 0), min(int(y) + reach + 1, image.shape[0])
     if x0 < x1 and y0 < y1:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from scipy import ndimage
 
 from acs_deepcr_step import simulate
@@ -22,6 +23,12 @@ def test_default_seed_gives_the_pixels_that_it_always_gave():
     assert chip.cr_charge.sum(dtype=float) == 180118.84375
     assert (chip.cr_charge * places.astype(float)).sum() == 5800315368.984375
     assert chip.sci.sum(dtype=float) == 3834496.40625
+
+
+def test_default_seed_gives_the_files_that_it_always_gave(tmp_path):
+    path = simulate.association(tmp_path, n=1, shape=(100, 128), seed=4, field="galaxies")[0]
+    sums = [fits.getdata(path, "SCI", extver).sum(dtype=float) for extver in (1, 2)]
+    assert sums == [2650478.78125, 1696253.03125]
 
 
 def test_version_one_is_the_default():
@@ -80,6 +87,7 @@ def benchmark(monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not VISIT.is_dir(), reason=f"{VISIT} is not there")
 def test_version_two_has_the_distributions_of_real_uvis_events(benchmark):
     """Kolmogorov-Smirnov distances; of size and charge they are .4 and more for version 1."""
