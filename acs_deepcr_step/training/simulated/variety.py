@@ -13,20 +13,16 @@ from scipy import fft, ndimage
 
 from ... import simulate
 from ...arrays import background
-from ...simulate import backdrop, chip_image, detector, filters, psf_field, rendering, scene, wcs
-from ...simulate.field import Place
-from ...simulate.projections import FlatProjection
-from ...simulate.scene import Region
-from ...simulate.seeds import Stream, generator
 from ..samples import FIELD_OF, Origin, Sample, ignored
 
-__all__ = ["CHIPS_PER_SET", "MIN_EXPTIME", "MOST", "Kind", "Optics", "draw", "expose", "samples"]
+__all__ = [
+    "CHIPS_PER_SET", "MIN_EXPTIME", "MOST", "Kind", "Optics", "draw", "expose", "samples", "seen_through",
+]  # fmt: skip
 
 CHIPS_PER_SET = 10  # chips that go to training or to validation together
 MIN_EXPTIME = 30.0  # seconds
 
 _SIDE = 768  # pixels
-_MARGIN = 64  # pixels of sky around the chip
 _FILTERS = ("F435W", "F606W", "F814W")
 _LONGEST = 1200.0  # seconds
 # The numbers by which a chip's own generators differ from those that its seed gives the simulator.
@@ -196,21 +192,16 @@ def expose(kind, seed, side=_SIDE):
     simulate.SimulatedChip
         Its catalogue of stars holds what they were before the optics.
     """
-    shape, bandpass, options = (side, side), filters.lookup(kind.filter), kind.options
-    region = Region(-_MARGIN, -_MARGIN, side + _MARGIN, side + _MARGIN)
-    sky = scene.draw(kind.field, region, bandpass, options, generator(seed, Stream.SCENE))
-    sections = detector.sections(1, side, wcs.CHIP_SHAPE[1] // 2 - side // 2)
-    ccd = detector.draw(shape, sections, options, generator(seed, Stream.DETECTOR, 1))
-    points, place = psf_field.uniform(bandpass), Place.alone(shape)
-    light = rendering.render(sky, shape, FlatProjection(), points, kind.exptime)
-    seen = seen_through(light.electrons, kind.optics)
-    if kind.glow:
-        rng = np.random.default_rng([seed, _SKY])
-        seen += kind.glow * structure(shape, kind.glow_slope, rng)
-    light = replace(light, electrons=seen)
-    behind = backdrop.of(options, bandpass, kind.exptime)
-    rng = generator(seed, Stream.EXPOSURE, 0, 1)
-    return chip_image.expose(light, ccd, behind, place, kind.exptime, options, rng)
+
+    def change(light):
+        seen = seen_through(light, kind.optics)
+        if kind.glow:
+            seen += kind.glow * _clouds(light.shape, kind.glow_slope, np.random.default_rng([seed, _SKY]))
+        return seen
+
+    return simulate.chip(
+        (side, side), kind.exptime, kind.filter, kind.field, seed, options=kind.options, change=change
+    )
 
 
 def seen_through(light, optics):
@@ -250,7 +241,7 @@ def _magnified(light, scale):
     return np.clip(larger, 0, None) / np.float32(np.prod(factors))
 
 
-def structure(shape, slope, rng):
+def _clouds(shape, slope, rng):
     """Return clouds and filaments: the exponential of a random field.
 
     Parameters
