@@ -82,15 +82,15 @@ def cases():
     ]
 
 
-def simulated(first_seed, side):
-    """Simulate the cases, each with a seed of its own.
+def simulated(first_seed, side, version):
+    """Simulate the cases, each with a seed of its own, with a version of cosmic rays.
 
     Yields
     ------
     Image
     """
     for seed, (kind, options) in enumerate(cases(), start=first_seed):
-        chip = simulate.chip((side, side), seed=seed, **options)
+        chip = simulate.chip((side, side), seed=seed, cosmic_ray_version=version, **options)
         yield Image(kind, chip.sci, chip.cr, ~ignored(chip.sci, chip.dq_clean), chip)
 
 
@@ -214,18 +214,19 @@ def main():
     """Print the tables and write them."""
     parser = common.parser(__doc__, ("simulated", "real"), repeats=1)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the simulated chips")
+    parser.add_argument("--version", type=int, default=1, choices=(1, 2), help="of simulated cosmic rays")
     parser.add_argument("--model", nargs="+", default=[FAST], help="judged beside the published one")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--real", type=Path, metavar="DIR", help="with the real exposures")
     arguments = parser.parse_args()
     side, names = 512 if arguments.quick else 1024, (PUBLISHED, *arguments.model)
-    sources = {"simulated": lambda: simulated(arguments.first_seed, side)}
+    sources = {"simulated": lambda: simulated(arguments.first_seed, side, arguments.version)}
     if arguments.real:
         sources["real"] = lambda: real(arguments.real)
     arguments.parts = [part for part in arguments.parts if part in sources]
 
     def measured(part):
-        note = f"{part}; {arguments.precision}; seeds from {arguments.first_seed}"
+        note = f"{part}; {arguments.precision}; seeds from {arguments.first_seed}, version {arguments.version}"
         return common.table(compared(sources[part](), names, arguments.precision), [note])
 
     common.measure("fast_model", {part: lambda part=part: measured(part) for part in sources}, arguments)

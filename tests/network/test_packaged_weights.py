@@ -60,13 +60,15 @@ def test_each_file_of_deepcrs_weights_says_where_they_are_from(info):
 def test_the_weights_made_here_say_how():
     [info] = set(KNOWN) - set(DEEPCRS)
     about = packaged(info)[1].about
-    defaults = DistillationRecipe(teacher_sha256=models.info("ACS-WFC").sha256)
-    assert about["recipe"] == defaults.as_dict()
+    recipe = DistillationRecipe(**about["recipe"])
+    assert recipe.teacher_sha256 == models.info("ACS-WFC").sha256 and len(recipe.start_sha256) == 64
     assert len(about["data"]["manifest"]) == 64 and about["versions"]["torch"]
     sets = {*about["data"]["training_sets"], *about["data"]["validation_sets"]}
-    assert sets == {f"simulated_2_{number:04d}" for number in range(30)}
+    assert sets == {f"simulated_3_{number:04d}" for number in range(24)}
     script = SCRIPT.with_name("make_fast_model.sh").read_text()
-    assert "--simulate 300 --seed 2" in script and "--teacher ACS-WFC" in script
+    assert "--simulate 240 --seed 3" in script and f"--lr {recipe.lr} " in script
+    assert f"--epochs {recipe.epochs} --frozen-from {recipe.frozen_from} " in script
+    assert f"--start {recipe.start} " in script and f"--source-weight {recipe.source_weight:g}" in script
 
 
 def test_every_file_is_offered_and_the_licence_and_authors_stand_beside():

@@ -117,6 +117,22 @@ def test_the_learning_rate_falls_to_almost_nothing_whatever_the_loss(patches, tm
     assert rates[0] == TINY.lr and rates == sorted(rates, reverse=True) and rates[-1] < 0.03 * TINY.lr
 
 
+def test_a_second_round_begins_with_the_weights_of_the_first(patches, made, tmp_path):
+    recipe = replace(TINY, start=str(made.path), epochs=1, frozen_from=0, lr=1e-9)
+    second = fit_distilled(patches, tmp_path / "second.safetensors", recipe, QUIET)
+    first, state = models.load(made.path).state, models.load(second.path).state
+    kept = [key for key in first if key != "outc.conv.bias"]  # which is shifted once more
+    assert all(torch.allclose(state[key], first[key], atol=1e-5) for key in kept)
+    assert second.description.about["recipe"]["start_sha256"] == models.load(made.path).info.sha256
+
+
+@pytest.mark.parametrize(("start", "said"), [("ACS-WFC", "hidden is 32"), ("WFC3-UVIS", "hidden is 32")])
+def test_weights_of_another_shape_cannot_be_begun_with(start, said, patches, tmp_path):
+    with pytest.raises(ModelError, match=said):
+        fit_distilled(patches, tmp_path / "m.safetensors", replace(TINY, start=start), QUIET)
+    assert snapshot(tmp_path) == {}
+
+
 def test_a_teacher_that_fills_pixels_is_refused(patches, tmp_path):
     with pytest.raises(ModelError, match="ACS-WFC-F606W-3-32"):
         fit_distilled(patches, tmp_path / "m.safetensors", replace(TINY, teacher="ACS-WFC-F606W-3-32"), QUIET)
@@ -140,7 +156,9 @@ def test_the_command_distils(tmp_path, capsys):
     assert models.load(tmp_path / "m.safetensors").info.compression == ""
 
 
-@pytest.mark.parametrize("option", [["--compression", "asinh"], ["--truth-share", "0.5"]])
+@pytest.mark.parametrize(
+    "option", [["--compression", "asinh"], ["--truth-share", "0.5"], ["--start", "ACS-WFC"]]
+)
 def test_options_of_a_distillation_without_a_teacher_are_refused(option, tmp_path, capsys):
     small_patches(tmp_path / "patches")
     before = snapshot(tmp_path)

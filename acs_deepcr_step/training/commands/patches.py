@@ -38,6 +38,13 @@ def add_arguments(parser):
         help="simulate N chips of every kind instead, 30 s exposures and all: what ACS-WFC-fast learnt from",
     )
     parser.add_argument("--seed", type=int, default=0, help="of --simulate (default: 0)")
+    parser.add_argument(
+        "--sharp",
+        type=float,
+        default=0.25,
+        metavar="SHARE",
+        help="of the chips of --simulate whose cosmic rays are sharp tracks (default: 0.25)",
+    )
     parser.add_argument("--side", type=int, metavar="PIXELS", help="of a patch (default: 256)")
     parser.add_argument("--border", type=int, metavar="PIXELS", help="left out at all edges (default: 128)")
     parser.add_argument(
@@ -103,8 +110,10 @@ def _simulated(arguments):
             f"--simulate {arguments.simulate} --seed {arguments.seed}: give 1 to {variety.MOST} chips and a "
             "seed of 0 or more."
         )
+    if not 0 <= arguments.sharp <= 1:
+        raise ParameterError(f"--sharp {arguments.sharp}: give a share from 0 to 1.")
     fixed = {"border": 0, "min_exptime": variety.MIN_EXPTIME}
-    return variety.samples(arguments.simulate, arguments.seed), fixed
+    return variety.samples(arguments.simulate, arguments.seed, arguments.sharp), fixed
 
 
 def _with_truth_files(paths, directory):

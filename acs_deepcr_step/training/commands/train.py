@@ -25,6 +25,13 @@ def add_arguments(parser):
 
     group = parser.add_argument_group("a small network that learns from a large one")
     group.add_argument("--teacher", metavar="MODEL", help="the large one, e.g. ACS-WFC, or a path")
+    group.add_argument("--start", metavar="MODEL", help="weights to begin with (default: random ones)")
+    group.add_argument(
+        "--source-weight",
+        type=float,
+        metavar="WEIGHT",
+        help="of pixels with no cosmic ray near: the larger, the fewer stars are flagged (default: 3)",
+    )
     group.add_argument(
         "--compression",
         choices=("none", "asinh"),
@@ -56,8 +63,10 @@ def main(arguments):
     from ..fit.recipe import Recipe
     from ..patches.dataset import open_patches
 
-    if not arguments.teacher and (arguments.compression or arguments.truth_share is not None):
-        raise ParameterError("--compression and --truth-share are for a network with a --teacher: give one.")
+    own = ("start", "source_weight", "compression", "truth_share")
+    given = [f"--{name.replace('_', '-')}" for name in own if getattr(arguments, name) is not None]
+    if given and not arguments.teacher:
+        raise ParameterError(f"{', '.join(given)}: for a network that learns from a --teacher; give one.")
     if arguments.compression == "none":
         arguments.compression = ""
     kind, train = (DistillationRecipe, fit_distilled) if arguments.teacher else (Recipe, fit)

@@ -42,6 +42,11 @@ class DistillationRecipe(Recipe):
         A mask model by name or path.
     teacher_sha256 : str
         Of its weights; `fit_distilled` sets it.
+    start : str
+        Initial weights: a mask model by name or path; empty for random ones. Their shape and the compression
+        of their input must be the recipe's.
+    start_sha256 : str
+        Of those weights; `fit_distilled` sets it.
     compression : {'', 'asinh'}
         Of the network's input (`network.scaling`).
     truth_share : float
@@ -70,6 +75,8 @@ class DistillationRecipe(Recipe):
     validation: float = 0.06
     teacher: str = models.GLOBAL
     teacher_sha256: str = ""
+    start: str = ""
+    start_sha256: str = ""
     compression: str = "asinh"
     truth_share: float = 0.3
     source_weight: float = 3.0
@@ -100,6 +107,13 @@ class DistillationLearner(Learner):
     probability, and of known pixels to `truth_share` the truth. To it comes `logit_share` of the smooth L1
     difference of the logits of network and teacher, both cut off where they are sure.
     """
+
+    def build(self):
+        """Return the network with its initial weights."""
+        network = super().build()
+        if self.recipe.start:
+            network.load_state_dict(models.load(self.recipe.start).state)
+        return network
 
     def begin_phase(self, frozen):
         """Begin a phase with a new optimiser; the learning rate goes on along its cosine.
@@ -259,4 +273,20 @@ def fit_distilled(patches, output, recipe=None, options=None):
     info = models.load(recipe.teacher).info
     if info.kind != "mask":
         raise ModelError(f"{recipe.teacher} finds no cosmic rays: give a mask model as the teacher.")
-    return fit(patches, output, replace(recipe, teacher_sha256=info.sha256), options, DISTILLATION)
+    recipe = replace(recipe, teacher_sha256=info.sha256, start_sha256=_start_sha256(recipe))
+    return fit(patches, output, recipe, options, DISTILLATION)
+
+
+def _start_sha256(recipe):
+    """Return what identifies the initial weights, which must fit the recipe."""
+    if not recipe.start:
+        return ""
+    info = models.load(recipe.start).info
+    for name in ("kind", "levels", "hidden", "norm", "compression", "scale"):
+        wanted = {"kind": "mask", "norm": True}.get(name, getattr(recipe, name, None))
+        if getattr(info, name) != wanted:
+            raise ModelError(
+                f"{recipe.start} cannot be begun with: its {name} is {getattr(info, name)!r}, the recipe's "
+                f"{wanted!r}."
+            )
+    return info.sha256

@@ -16,11 +16,13 @@ from ...arrays import background
 from ..samples import FIELD_OF, Origin, Sample, ignored
 
 __all__ = [
-    "CHIPS_PER_SET", "MIN_EXPTIME", "MOST", "Kind", "Optics", "draw", "expose", "samples", "seen_through",
+    "CHIPS_PER_SET", "MIN_EXPTIME", "MOST", "SHARP", "Kind", "Optics", "draw", "expose", "samples",
+    "seen_through",
 ]  # fmt: skip
 
 CHIPS_PER_SET = 10  # chips that go to training or to validation together
 MIN_EXPTIME = 30.0  # seconds
+SHARP = 0.25
 
 _SIDE = 768  # pixels
 _FILTERS = ("F435W", "F606W", "F814W")
@@ -85,12 +87,14 @@ class Kind:
     options: simulate.SimulationOptions
 
 
-def draw(seed):
+def draw(seed, sharp=SHARP):
     """Draw the kind of a chip.
 
     Parameters
     ----------
     seed : int
+    sharp : float
+        Share of the chips whose cosmic rays are the sharp tracks of version 1; the others' are of version 2.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def draw(seed):
         star_density=crowding if field == "crowded" else float(rng.uniform(0.5, 2.0)),
         galaxy_density=float(np.exp(rng.uniform(np.log(0.5), np.log(5.0)))),
         sky=_sky(rng),
-        cosmic_ray_version=int(rng.choice((1, 2), p=(0.25, 0.75))),
+        cosmic_ray_version=int(rng.choice((1, 2), p=(sharp, 1 - sharp))),
         gain=float(rng.choice((1.0, 2.0), p=(0.2, 0.8))),
     )
     glows = rng.random() < 0.3
@@ -150,7 +154,7 @@ def _optics(rng):
     return optics
 
 
-def samples(count, seed=0):
+def samples(count, seed=0, sharp=SHARP):
     """Simulate chips of every kind.
 
     Parameters
@@ -159,6 +163,8 @@ def samples(count, seed=0):
         Number of chips.
     seed : int
         The same seed gives the same pixels.
+    sharp : float
+        As for `draw`.
 
     Yields
     ------
@@ -168,7 +174,7 @@ def samples(count, seed=0):
     """
     for number in range(count):
         own = seed * MOST + number
-        kind = draw(own)
+        kind = draw(own, sharp)
         chip = expose(kind, own)
         name = f"simulated_{seed}_{number // CHIPS_PER_SET:04d}"
         origin = Origin(
