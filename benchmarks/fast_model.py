@@ -226,7 +226,7 @@ def main():
     arguments.parts = [part for part in arguments.parts if part in sources]
 
     def measured(part):
-        note = f"{part}; {arguments.precision}; seeds from {arguments.first_seed}, version {arguments.version}"
+        note = f"{part}; {arguments.precision}; seed {arguments.first_seed} on, version {arguments.version}"
         return common.table(compared(sources[part](), names, arguments.precision), [note])
 
     common.measure("fast_model", {part: lambda part=part: measured(part) for part in sources}, arguments)
