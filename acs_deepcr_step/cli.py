@@ -19,8 +19,9 @@ import warnings
 from . import __version__
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
 from .errors import InputError, ParameterError, RunError, StepError, StepWarning, printable
-from .streams import Ended, ended_like_an_interrupt, say, survives_its_streams
+from .streams import Ended, ended_like_an_interrupt, survives_its_streams
 from .training import commands as training_commands
+from .work.printing import say
 
 __all__ = ["DEMO_DIR", "PROG", "build_parser", "main"]
 

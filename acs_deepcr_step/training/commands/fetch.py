@@ -1,5 +1,6 @@
 """``acs-deepcr fetch``: the exposures of the paper's observation sets, or the published patches."""
 
+from ...work.printing import say
 from .confirmation import confirmed
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -60,14 +61,14 @@ def main(arguments):
 
         _refuse_selection(arguments)
         planned = plan(arguments.directory, arguments.zenodo or RECORD)
-    print(planned)
+    say(planned)
     if not planned.missing:
-        print("Everything is there and verified." if arguments.zenodo is None else "Everything is there.")
+        say("Everything is there and verified." if arguments.zenodo is None else "Everything is there.")
     elif not arguments.yes and not confirmed("Fetch it?"):
-        print("Nothing was fetched; --yes fetches it.")
+        say("Nothing was fetched; --yes fetches it.")
     else:
         fetch(planned)
-        print(f"Done: {planned.directory}")
+        say(f"Done: {planned.directory}")
 
 
 def _sets(arguments):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays.numerics import numpy_defaults
 from ...arrays.probabilities import SCALE
 from ...errors import ParameterError
 from .scores import dilated, scaled_probability
@@ -256,6 +257,7 @@ def _require_same_shape(scores, truth, ignore):
         )
 
 
+@numpy_defaults()
 def curve(probability, truth, ignore=None, dilate=0):
     """Return the ROC curve of one image.
 
