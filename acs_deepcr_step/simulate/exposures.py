@@ -1,5 +1,6 @@
 """Single chips and dithered associations."""
 
+import string
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from .wcs import Pointing
 __all__ = ["association", "chip"]
 
 _MARGIN = 64  # pixels of sky around the frame of the first exposure
-_MOST = 26  # exposures of an association: their rootnames differ by one letter
+_LETTERS = string.ascii_lowercase
+_MOST = len(_LETTERS) ** 2  # exposures of an association: their rootnames differ by two letters
 
 
 @numpy_defaults()
@@ -77,7 +79,7 @@ def association(
     outdir : str or Path
         Made if need be.
     n : int
-        Exposures, 1 to 8 (more with `SimulationOptions.dithers`, at most 26).
+        Exposures, 1 to 8 (more with `SimulationOptions.dithers`, at most 676).
     shape : tuple of int
         Rows and columns of a chip; smaller ones are the part of the chip at the gap, central columns.
     chips : {2, 1}
@@ -114,7 +116,7 @@ def association(
     asn = f"{options.root}010"
     observations = [
         Observation(
-            rootname=f"{options.root}a{chr(ord('a') + i)}q",
+            rootname=f"{options.root}{_LETTERS[i // 26]}{_LETTERS[i % 26]}q",
             association=asn,
             index=i,
             exptime=exptimes[i],
