@@ -1,15 +1,15 @@
 """The detectors: one record each. Nothing else asks which detector an exposure is of.
 
-Sources: Instrument Handbooks of ACS (2005: 4.1, 4.3, 7.2 of the CCDs), WFC3 (table 5.1, 5.4), STIS (7)
-and WFPC2 (table 2.1); the full wells of WFC3/UVIS from ISR WFC3 2010-10; Kwon, Zhang & Bloom 2021,
-section 2 (what the models were trained on). What the flags are worth on real exposures of a detector,
-and the rates of its cosmic rays, is measured: docs/accuracy.md.
+Sources: the Instrument Handbooks of ACS (wells, gains, cosmic rays), WFC3 (table 5.1), STIS (table 7.1) and
+WFPC2; ISR WFC3 2010-10 (wells from 63,000 electrons on); Kwon, Zhang & Bloom 2021, section 2 (what the
+models were trained on). What the flags are worth on each, and the cosmic rays of WFC3/UVIS, are measured on
+real exposures: docs/accuracy.md.
 """
 
 import math
 from dataclasses import dataclass, field, replace
 
-__all__ = ["ACS_WFC", "Instrument", "find", "without_switch"]
+__all__ = ["ACS_WFC", "KNOWN", "Instrument", "find", "without_switch"]
 
 _GLOBAL_MODEL = "ACS-WFC"
 # Amplifiers differ from their nominal gain by up to 6 %, and flat fields from 1 by some 8 %: of 4,515
@@ -112,7 +112,7 @@ ACS_WFC = Instrument(
 _RAMPS = "is no CCD: it is read up the ramp, and its pipeline takes cosmic rays out of it"
 _COUNTS_PHOTONS = "counts photons, which cosmic rays do not mark"
 
-_KNOWN = (
+KNOWN = (
     ACS_WFC,
     Instrument(
         "WFC3",
@@ -123,7 +123,7 @@ _KNOWN = (
         full_rows=2051,
         full_well=63_000.0,
         cr_rate=(1.3, 1.8),
-        cr_fraction=(2.5e-5, 5e-5),
+        cr_fraction=(2.5e-5, 4e-5),
     ),
     Instrument(
         "ACS",
@@ -133,6 +133,7 @@ _KNOWN = (
         pixel_arcsec=0.027,
         full_rows=1024,
         counts_per_gain=False,
+        cr_fraction=(1.5e-5, 3e-5),
     ),
     # At gain 1 its amplifier saturates at 33,000 electrons.
     Instrument("STIS", "CCD", pixel_microns=21.0, pixel_arcsec=0.0507, full_rows=1024, highest_dn=33_000.0),
@@ -163,7 +164,7 @@ def find(name, detector, gain=math.nan):
     Instrument
         One with the defaults for a detector that is not known.
     """
-    known = {(one.name, one.detector): one for one in _KNOWN}
+    known = {(one.name, one.detector): one for one in KNOWN}
     unknown = Instrument(name, detector, counts_per_gain=name != "ACS")
     record = known.get((name, detector), known.get((name, ""), unknown))
     return replace(record, detector=detector, gain=gain)
@@ -171,5 +172,5 @@ def find(name, detector, gain=math.nan):
 
 def without_switch():
     """Return the detectors whose exposures are taken as they come, in words."""
-    *others, last = (str(one) for one in _KNOWN if one.is_taken)
+    *others, last = (str(one) for one in KNOWN if one.is_taken)
     return f"{', '.join(others)} and {last}"

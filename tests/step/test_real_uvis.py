@@ -37,7 +37,7 @@ def uvis(monkeypatch):
     import uvis_truth
 
     yield uvis_truth
-    for name in ("uvis_truth", "uvis_ways", "real_truth", "product_drizzle"):
+    for name in ("uvis_truth", "uvis_ways", "real_truth", "product_drizzle", "tools", "common"):
         sys.modules.pop(name, None)
 
 
