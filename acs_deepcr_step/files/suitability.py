@@ -89,7 +89,9 @@ CAUTIONS = {
 
 
 def _text(header, key):
-    return str(header.get(key, "")).strip()
+    """Return a card's value as text; empty where it has none."""
+    value = header.get(key, "")
+    return str(value).strip() if isinstance(value, (str, int, float)) else ""
 
 
 def refusals(instrument, any_detector, primary):

@@ -55,6 +55,12 @@ def test_usual_exposure_needs_no_caution():
     assert cautions(**cards) == cautions() == []
 
 
+def test_card_without_a_value_says_nothing():
+    header = fits.Header.fromstring("EXPFLAG =".ljust(80) + "IMAGETYP=".ljust(80) + "END".ljust(80))
+    assert "EXPFLAG" in header and suitability.refusals(WFC, False, header) == []
+    assert suitability.cautions(WFC, [header], "F606W", 500.0) == ()
+
+
 @pytest.mark.parametrize(
     ("cards", "kind"),
     [
