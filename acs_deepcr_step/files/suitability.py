@@ -115,9 +115,7 @@ def refusals(instrument, any_detector, primary):
     elif instrument.refusal:
         found.append(instrument.refusal)
     elif not instrument.is_taken and not any_detector:
-        found.append(
-            f"{_of_detector(instrument).text}: set any_detector=True to try them all the same"
-        )
+        found.append(f"{_of_detector(instrument).text}: set any_detector=True to try them all the same")
     calibration = _calibration(primary)
     if calibration:
         found.append(f"it is a calibration exposure ({calibration}): give exposures of the sky")
