@@ -113,7 +113,7 @@ def build_parser():
             "simulate",
             _simulate,
             _simulate_arguments,
-            "write simulated ACS/WFC exposures with known cosmic rays",
+            "write simulated exposures with known cosmic rays",
         ),
         ("demo", _demo, _demo_arguments, "simulate, flag and drizzle three exposures, and draw the result"),
         *((its.NAME, its.main, its.add_arguments, its.HELP) for its in training_commands.load()),
@@ -289,6 +289,7 @@ def _simulate_arguments(command):
     command.add_argument("-n", type=int, help="number of dithered exposures")
     command.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels of a chip")
     command.add_argument("--chips", type=int, help="1 or 2")
+    command.add_argument("--camera", help="ACS/WFC or WFC3/UVIS")
     command.add_argument("--filter", help="e.g. F814W")
     command.add_argument("--exptime", type=float, help="seconds of each exposure")
     command.add_argument("--field", help="sparse, crowded or galaxies")

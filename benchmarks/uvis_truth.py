@@ -138,12 +138,12 @@ def read_exposures(paths):
     sources = _sources(frames)
     made = []
     for number, path in enumerate(map(Path, paths)):
-        significance = _significance(frames, number)
+        sigmas = significance(frames, number)
         left_out = sources | bad[number] | _disc(sources.shape, OBJECT, OBJECT_REACH + SOURCE_REACH)
         for place in FAINT.values():  # its own, and those where it stands in the reference
             left_out |= _disc(sources.shape, place, FAINT_REACH)
-        high = (significance > GROW_SIGMA) & ~left_out
-        truth = grown((significance > SEED_SIGMA) & ~left_out, high)
+        high = (sigmas > GROW_SIGMA) & ~left_out
+        truth = grown((sigmas > SEED_SIGMA) & ~left_out, high)
         doubtful = high & ~truth
         peak, use = _object_peak(frames[number]), ~left_out & ~doubtful
         made.append(Exposure(path.name[:9], path, raw[number], truth, use, peak, doubtful))
@@ -173,8 +173,20 @@ def chance_pixels(exposure):
     return statistics.mean(counts)
 
 
-def _significance(frames, number):
-    """Return what an exposure has more than the others, in units of its noise, (R, C)."""
+def significance(frames, number):
+    """Return what an exposure has more than the others, in units of its noise.
+
+    Parameters
+    ----------
+    frames : ndarray, (N, R, C)
+        Electrons, each exposure less its median.
+    number : int
+        Which of them, from 0.
+
+    Returns
+    -------
+    ndarray, (R, C)
+    """
     others = np.delete(frames, number, axis=0)
     reference = np.median(others, axis=0)
     scatter = 1.4826 * np.median(np.abs(others - reference), axis=0)
