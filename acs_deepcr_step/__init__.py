@@ -26,6 +26,7 @@ _HOMES = {
     "run": "step",
     "undo": "step",
     "apply": "step",
+    "drizzle": "product.call",
     "clean": "cleaning",
     "drizzle_kwargs": "handoff",
     "tweakreg_kwargs": "handoff",
