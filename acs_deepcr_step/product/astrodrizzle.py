@@ -82,5 +82,5 @@ def make(names, directory, root, keywords):
             return Products(science, weight, context)
     raise DrizzlepacError(
         f"AstroDrizzle made no image of {', '.join(names)} "
-        f"({drizzlepac_process.tail(directory / drizzlepac_process.LOG)})."
+        f"({drizzlepac_process.complaint(directory / drizzlepac_process.LOG)})."
     )

@@ -87,9 +87,9 @@ def resolve(cfg, given, crbit):
     _require_flags_kept(keywords["resetbits"], crbit)
     for name in _PATHS:
         if keywords.get(name):
-            keywords[name] = os.path.abspath(os.path.expanduser(keywords[name]))
+            keywords[name] = _found(name, keywords[name])
     if str(keywords.get("skyuser", "")).startswith("@"):
-        keywords["skyuser"] = f"@{os.path.abspath(keywords['skyuser'][1:])}"
+        keywords["skyuser"] = f"@{_found('skyuser', keywords['skyuser'][1:])}"
     return Settings({**keywords, "clean": True, "preserve": False}, tuple(_warnings(keywords)))
 
 
@@ -111,6 +111,14 @@ def _require_flags_kept(bits, crbit):
         raise ParameterError(
             f"resetbits = {bits!r} would clear bit {crbit}, in which the flags are: set resetbits to 0."
         )
+
+
+def _found(name, path):
+    """Return the absolute path of a file that AstroDrizzle reads, which may name an extension of it."""
+    path = os.path.abspath(os.path.expanduser(path))
+    if not os.path.exists(path.partition("[")[0]):
+        raise ParameterError(f"{name} = {path}: there is no such file.")
+    return path
 
 
 def _warnings(keywords):

@@ -10,6 +10,7 @@ fields of `Job`.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -17,11 +18,13 @@ from pathlib import Path
 
 from ..errors import DrizzlepacError
 
-__all__ = ["LOG", "Job", "python", "run", "tail"]
+__all__ = ["LOG", "Job", "complaint", "python", "run"]
 
 LOG = "drizzlepac_terminal.log"
 _JOB, _REASON = "job.json", "reason.txt"
-_TAIL = 3  # lines of the log in an error
+_TAIL, _LONGEST = 3, 300  # lines and characters of the log in an error
+# As drizzlepac logs them, in boxes of '#'.
+_ERROR = re.compile(r"^\[(?:ERROR|CRITICAL)\s*\](.*?)(?=^\[|\Z)", re.DOTALL | re.MULTILINE)
 _MODULES = {"AstroDrizzle": "astrodrizzle", "TweakReg": "tweakreg"}
 
 
@@ -60,9 +63,18 @@ def run(directory, job):
     reason.unlink(missing_ok=True)
     (directory / _JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
     status = python(__name__, _JOB, directory)
+    _append_own_log(directory, job)
     if status:
         said = reason.read_text(encoding="utf-8") if reason.exists() else _ended(status)
         raise DrizzlepacError(f"{job.task} failed on {', '.join(job.files)}: {said}")
+
+
+def _append_own_log(directory, job):
+    """Put what the task logged behind what it printed: it says why there."""
+    own = directory / job.keywords["runfile"]
+    if own.exists():
+        with open(directory / LOG, "a", encoding="utf-8") as log:
+            log.write(own.read_text(encoding="utf-8", errors="replace"))
 
 
 def _ended(status):
@@ -104,8 +116,8 @@ def python(module, argument, directory):
         ).returncode
 
 
-def tail(log):
-    """Return the last lines of a log as one.
+def complaint(log):
+    """Return what a log says of errors, or else its last lines, as one line.
 
     Parameters
     ----------
@@ -115,8 +127,12 @@ def tail(log):
     -------
     str
     """
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return " / ".join([" ".join(line.split()) for line in lines if line.strip()][-_TAIL:]) or "no message"
+    text = log.read_text(encoding="utf-8", errors="replace")
+    errors = [" ".join(part.replace("#", " ").split()) for part in _ERROR.findall(text)]
+    if any(errors):
+        return " / ".join(filter(None, errors))[:_LONGEST]
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-_TAIL:])[:_LONGEST] or "no message"
 
 
 def _child(job):
@@ -127,7 +143,7 @@ def _child(job):
     task = getattr(importlib.import_module(f"drizzlepac.{_MODULES[job.task]}"), job.task)
     try:
         task(job.files, **job.keywords)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         traceback.print_exc()
         message = " ".join(str(error).split())
         Path(_REASON).write_text(f"{type(error).__name__}: {message}" if message else type(error).__name__)
