@@ -6,8 +6,8 @@ Everything heavy is imported by the subcommand that needs it.
 
 Exit status: 0 all well; 1 an exposure failed (the others are finished), drizzlepac did
 (exposures that were flagged stay so), or what was printed is lost (the work is done); 2
-the call cannot be carried out, or no file is sound, and nothing was changed; 130 interrupted, or 128 and the number of the signal
-that ended it (SIGTERM, SIGHUP).
+the call cannot be carried out, or no file is sound, and nothing was changed; 130 interrupted, or
+128 and the number of the signal that ended it (SIGTERM, SIGHUP).
 """
 
 import argparse

@@ -6,7 +6,8 @@
 Simulated single exposures (`acs_deepcr_step.simulate`), one chip each, flagged with the defaults (grow 0)
 and drizzled by `acs_deepcr_step.drizzle`. photutils' DAOStarFinder looks for sources above 10 (and 5) sigma
 of the sky in the product of the twin without cosmic rays and flags, which is the reference, and in those of
-the exposure: by mask (ours, or the simulator's, which is perfect) and by what is in the holes (what the
+the exposure. Hot pixels are no sources: finds on one (DQ 16, 32, 64) without a true star are left out of
+all. By mask (ours, or the simulator's, which is perfect) and by what is in the holes (what the
 model fills them with, or nothing, 0). Columns: the sources found over those of the reference (``ratio``), and
 the share of the reference sources without one within 1.5 pixels (``lost_percent``). Weights are not looked
 at, as by users who give the image alone to their finder; every filled pixel has weight 0 (``weight_0``).
@@ -23,6 +24,7 @@ from pathlib import Path
 import common
 import numpy as np
 from astropy.io import fits
+from astropy.wcs import WCS
 from product_drizzle import copies, drizzle
 from scipy.spatial import cKDTree
 
@@ -36,6 +38,7 @@ FIELDS = ("sparse", "galaxies")
 _FWHM = 2.0  # pixels, of stars in the product
 _LIMITS = (10.0, 5.0)  # sigma
 _SAME = 1.5  # pixels
+_HOT, _ON_HOT = 16 | 32 | 64, 1.0  # DQ bits; pixels
 _EVALUATION = 9000
 
 
@@ -76,6 +79,25 @@ def found(image, covered, sigma):
     return positions
 
 
+def _hot_pixels(exposure, product):
+    """Return the output positions of hot pixels, and of true stars, (N, 2) each."""
+    with fits.open(exposure, memmap=False) as hdus:
+        [truth] = simulate.read_truth(exposure)
+        wcs = WCS(hdus["SCI", 1].header, hdus, fix=False)
+    rows, columns = np.nonzero(truth.dq_clean & _HOT)
+    places = ((columns, rows), (truth.stars["x"], truth.stars["y"]))
+    return [np.transpose(product.wcs.all_world2pix(*wcs.all_pix2world(*its, 0), 0)) for its in places]
+
+
+def _sources_of(image, covered, sigma, hot, stars):
+    """Return what is found in an image, less hot pixels, for each of the limits."""
+    kept = []
+    for places in found(image, covered, sigma):
+        on_hot = hot.query(places)[0] < _ON_HOT
+        kept.append(places[~on_hot | (stars.query(places)[0] < _SAME)])
+    return kept
+
+
 def _perfect(path):
     """Flag the true pixels of an exposure that was flagged, instead of those that were."""
     mask_path = path.with_name(mask_file.name_for(path))
@@ -111,7 +133,8 @@ def measured(field, seed, arguments, root):
     clean = drizzle([residual.twin(original, root / "clean")], **acs_deepcr_step.drizzle_kwargs())
     covered = clean.wht > 0
     sigma = 1.4826 * np.median(abs(clean.sci[covered] - np.median(clean.sci[covered])))
-    reference = found(clean.sci, covered, sigma)
+    hot, stars = map(cKDTree, _hot_pixels(original, clean))
+    reference = _sources_of(clean.sci, covered, sigma, hot, stars)
     for mask in ("ours", "perfect"):
         [path] = copies([original], root / mask)
         acs_deepcr_step.run(str(path), runfile="", progress=False)
@@ -127,7 +150,8 @@ def measured(field, seed, arguments, root):
             if model == arguments.inpaint[0]:
                 images["holes"] = np.where(filled, 0, science).astype(science.dtype)
             for holes, image in images.items():
-                for limit, want, places in zip(_LIMITS, reference, found(image, covered, sigma), strict=True):
+                its = _sources_of(image, covered, sigma, hot, stars)
+                for limit, want, places in zip(_LIMITS, reference, its, strict=True):
                     distance = cKDTree(places).query(want)[0] if len(places) else np.full(len(want), np.inf)
                     figures = {
                         "reference": len(want),

@@ -11,8 +11,8 @@ from acs_deepcr_step import simulate
 from acs_deepcr_step.errors import DrizzlepacError, InputError, ParameterError
 from acs_deepcr_step.product import hap_parameters
 
-# Read as calacs writes them, and not simulated.
-_CARDS = {"MTFLAG": "", "SCAN_TYP": "N", "SCAN_LEN": 0.0}
+# What drizzlepac's planner looks at, as the archive has it for an exposure that is to be drizzled.
+_CARDS = {"MTFLAG": "", "SCAN_TYP": "N", "SCAN_LEN": 0.0, "DRIZCORR": "COMPLETE"}
 
 
 @pytest.fixture
