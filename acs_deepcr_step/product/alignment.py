@@ -138,7 +138,8 @@ def _found(copies, directory):
     """Yield what TweakReg's files say of each exposure."""
     shifts = directory / tweakreg_settings.SHIFTS
     lines = shifts.read_text(encoding="utf-8").splitlines() if shifts.exists() else []
-    rows = {cells[0]: [float(cell) for cell in cells[1:7]] for cells in map(str.split, lines) if cells[1:7]}
+    lines = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    rows = {name: [float(cell) for cell in cells[:6]] for name, *cells in lines}
     for copy in copies:
         x, y, rotation, scale, *rms = rows.get(copy.name, [math.nan] * 4 + [0.0] * 2)
         with quiet():
