@@ -69,7 +69,9 @@ def align(paths, directory, settings, parameters):
     copies = workplace.copied(paths, directory)
     workplace.copied([_mask_beside(path) for path in paths], directory)
     names = [str(copy) for copy in copies]
-    run(names, grow=1, consensus="no", runfile="", **{**network, "rerun": "redo"})
+    # Without flags of before, so that nobody is warned of what becomes of them in the copies.
+    undo(names, runfile="", progress=False)
+    run(names, grow=1, consensus="no", runfile="", **network)
     job = drizzlepac_process.Job("TweakReg", [copy.name for copy in copies], settings.keywords(wcsname))
     drizzlepac_process.run(directory, job)
     tolerance = settings.given.get("tolerance") or _TOLERANCE

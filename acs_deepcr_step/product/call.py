@@ -13,6 +13,7 @@ from ..files import inputs, mask_file
 from ..files.space import require_space
 from ..handoff import astrodrizzle_names
 from ..step import run
+from ..work import filling
 from . import (
     alignment,
     astrodrizzle,
@@ -60,7 +61,7 @@ def drizzle(input, output, *, align=False, fill_holes=AUTO, configobj=None, driz
     **pars
         Parameters of the step and of AstroDrizzle by their names, e.g. ``threshold=0.3, final_scale=0.04``.
         They win over the files. What both have (``crbit``, ``runfile``) is the step's. ``rerun`` is ``skip``
-        unless given: flags that are there, and just those of this call, are used.
+        unless it or `configobj` is given: flags that are there, and just those of this call, are used.
 
     Returns
     -------
@@ -118,7 +119,8 @@ class _Asked:
             raise ParameterError(f"fill_holes = {shown(fill_holes)}: it must be 'auto', True or False.")
         own, theirs = _divided(pars)
         parameters = resolve(configobj, own)
-        own.setdefault("rerun", "skip")
+        if configobj is None:
+            own.setdefault("rerun", "skip")
         if not (parameters.update_dq and parameters.mask_file):
             raise ParameterError(
                 "update_dq=no or mask_file=no leaves no flags to make an image with: set both to yes."
@@ -132,6 +134,8 @@ class _Asked:
             )
         settings = astrodrizzle_settings.resolve(drizzle_cfg, theirs, crbit)
         place = workplace.Place.of(output)
+        if fill_holes:  # a model that cannot be loaded is refused before anything is done
+            filling.inpainter(parameters.inpaint, parameters.precision, parameters.device, 0)
         return cls(place, tweakreg, _WHERE[fill_holes], own, parameters, settings)
 
 
