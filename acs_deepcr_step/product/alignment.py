@@ -21,12 +21,14 @@ from ..step import run, undo
 from . import drizzlepac_process, tweakreg_settings, workplace
 from .finished import AlignedExposure, Alignment
 
-__all__ = ["CHANCE", "align", "judged"]
+__all__ = ["CHANCE", "FEWEST", "align", "judged"]
 
 # Sources that meet by chance scatter evenly within TweakReg's tolerance: their rms is half of it, on each
 # axis. Fields that are not the same gave .39 to .47 of it, the same field .04 to .06 (docs/howto/product.md):
 # what is farther than half way to chance is not trusted.
 CHANCE = 0.5
+# The scatter of fewer says little; as many have to agree on a shift that the flags allow for.
+FEWEST = 10
 _TOLERANCE = 1.0  # TweakReg's default, pixels
 
 
@@ -126,14 +128,18 @@ def judged(found, tolerance):
             "align, or trust the WCS of the headers (align=False). No WCS was changed."
         )
     limit = CHANCE / 2 * tolerance
-    poor = [one.name for one in found.exposures if max(one.rms) > limit]
-    if not poor:
-        return found
-    reason = (
-        f"the matches of {', '.join(poor)} scatter by more than {limit:g} pixels, half of what sources "
-        "scatter that meet by chance"
-    )
-    return replace(found, trusted=False, reason=reason)
+    others = [one for one in found.exposures if not one.is_reference]
+    few = [one.name for one in others if one.matches < FEWEST]
+    poor = [one.name for one in others if max(one.rms) > limit]
+    reasons = []
+    if few:
+        reasons.append(f"{', '.join(few)} has fewer than {FEWEST} matches")
+    if poor:
+        reasons.append(
+            f"the matches of {', '.join(poor)} scatter by more than {limit:g} pixels, half of what sources "
+            "scatter that meet by chance"
+        )
+    return replace(found, trusted=not reasons, reason=", and ".join(reasons))
 
 
 def _found(copies, directory):

@@ -86,7 +86,7 @@ def drizzle(input, output, *, align=False, fill_holes=AUTO, configobj=None, driz
     with `align` a WCS, and nothing else (no MDRIZSKY). So masks and copies of earlier AstroDrizzle runs do no
     harm, and an interrupted call can be repeated.
 
-    An alignment is trusted if the matches of every exposure scatter by less than a quarter of TweakReg's
+    An alignment is trusted if each exposure has ten matches that scatter by less than a quarter of TweakReg's
     tolerance on each axis, which is half of what sources scatter that meet by chance. If not, the image is
     made with the WCS that the exposures have, and a warning says so.
     """
