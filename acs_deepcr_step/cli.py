@@ -12,12 +12,17 @@ that ended it (SIGTERM, SIGHUP).
 
 import argparse
 import contextlib
+import functools
+import shutil
 import signal
 import sys
 import warnings
 
 from . import __version__
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
+from .console import completion
+from .console.parser import CommandsFormatter, Parser, add_command, add_option
+from .console.showing import add_showing_options, carried_out
 from .errors import InputError, ParameterError, RunError, StepError, StepWarning, printable
 from .streams import Ended, ended_like_an_interrupt, say, survives_its_streams
 from .training import commands as training_commands
@@ -26,13 +31,6 @@ __all__ = ["DEMO_DIR", "PROG", "build_parser", "main"]
 
 PROG = "acs-deepcr"
 DEMO_DIR = "acs_deepcr_demo"
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with a call."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 @survives_its_streams
@@ -58,7 +56,6 @@ def main(argv=None):
             with ended_like_an_interrupt():
                 arguments.command(arguments)
         except RunError as error:
-            _print_table(error.table)
             return _complain(error, 1)
         except StepError as error:
             return _complain(error, 2)
@@ -98,9 +95,18 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
 
 def build_parser():
     """Return the argparse parser of the command, all subcommands included."""
-    parser = _Parser(prog=PROG, description="Flag the cosmic rays of ACS/WFC exposures, for AstroDrizzle.")
+    parser = Parser(
+        prog=PROG,
+        description="Flag the cosmic rays of ACS/WFC exposures, for AstroDrizzle.",
+        formatter_class=CommandsFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(
+        required=True,
+        metavar="COMMAND",
+        title="commands",
+        description="'acs-deepcr COMMAND --help' says more",
+    )
     for name, function, add_arguments, text in (
         ("run", _run, _run_arguments, "flag the cosmic rays of exposures"),
         ("undo", _undo, _undo_arguments, "take the flags back: DQ as before, bit for bit"),
@@ -115,11 +121,10 @@ def build_parser():
             "write simulated ACS/WFC exposures with known cosmic rays",
         ),
         ("demo", _demo, _demo_arguments, "simulate, flag and drizzle three exposures, and draw the result"),
+        (completion.NAME, _completion, completion.add_arguments, completion.HELP),
         *((its.NAME, its.main, its.add_arguments, its.HELP) for its in training_commands.load()),
     ):
-        command = commands.add_parser(
-            name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
-        )
+        command = add_command(commands, name, text)
         command.set_defaults(command=function)
         if add_arguments:
             add_arguments(command)
@@ -132,17 +137,27 @@ def _run_arguments(command):
     command.add_argument(
         "files", nargs="*", metavar="FILES", help=f"{files.help}; may stand in --cfg instead"
     )
-    command.add_argument("--cfg", metavar="FILE", help="Parameter file ('acs-deepcr pars' prints one)")
     command.add_argument(
-        "--dask", metavar="ADDRESS", help="Use the workers of this Dask scheduler, e.g. tcp://host:8786"
+        "--cfg", metavar="FILE", help="Parameter file ('acs-deepcr pars' prints one; default: none)"
     )
+    command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="Use the workers of this Dask scheduler, e.g. tcp://host:8786 (default: none)",
+    )
+    add_showing_options(command)
+    groups = {}
     for option in options:
         if option is not files:
-            _add_option(command, option)
+            if option.section not in groups:
+                title = f"section {option.section}" if option.section else "top of the parameter file"
+                groups[option.section] = command.add_argument_group(title)
+            add_option(groups[option.section], option)
 
 
 def _undo_arguments(command):
     command.add_argument("files", nargs="+", metavar="FILES", help="Exposures that carry flags of the step")
+    add_showing_options(command)
     _add_options(command, UNDO_PARAMETERS)
 
 
@@ -154,25 +169,14 @@ def _apply_arguments(command):
         metavar="MASKS",
         help="Mask files, in any order (default: <root>_<suffix>_deepcr.fits beside each exposure)",
     )
+    add_showing_options(command)
     _add_options(command, APPLY_PARAMETERS)
 
 
 def _add_options(command, names):
     for option in specification():
         if option.name in names:
-            _add_option(command, option)
-
-
-def _add_option(command, option):
-    flag = "--" + option.name.replace("_", "-")
-    if option.kind == "boolean":
-        note = f"default: {'yes' if option.default else 'no'}"
-        action = {"action": argparse.BooleanOptionalAction}
-    else:
-        note = f"{option.allowed}; default: {option.default}" if option.default != "" else option.allowed
-        action = {"metavar": option.name.split("_")[-1].upper()}
-    text = f"{option.help} ({note})".replace("%", "%%")
-    command.add_argument(flag, dest=option.name, default=argparse.SUPPRESS, help=text, **action)
+            add_option(command, option)
 
 
 def _given(arguments):
@@ -189,8 +193,11 @@ def _run(arguments):
     from .step import run
 
     with _executor(arguments.dask) as executor:
-        table = run(arguments.files or None, configobj=arguments.cfg, executor=executor, **_given(arguments))
-    _print_table(table)
+
+        def call(**given):
+            return run(arguments.files or None, configobj=arguments.cfg, executor=executor, **given)
+
+        carried_out(arguments, call, _given(arguments))
 
 
 @contextlib.contextmanager
@@ -216,13 +223,14 @@ def _executor(address):
 def _undo(arguments):
     from .step import undo
 
-    _print_table(undo(arguments.files, **_given(arguments)))
+    carried_out(arguments, functools.partial(undo, arguments.files), _given(arguments))
 
 
 def _apply(arguments):
     from .step import apply
 
-    _print_table(apply(arguments.files, arguments.masks, **_given(arguments)))
+    call = functools.partial(apply, arguments.files, arguments.masks)
+    carried_out(arguments, call, _given(arguments))
 
 
 def _report_arguments(command):
@@ -240,10 +248,6 @@ def _report(arguments):
     from . import report
 
     say(report.write(arguments.files, arguments.output or report.NAME))
-
-
-def _print_table(table):
-    say(*table.pformat(max_lines=-1, max_width=-1))
 
 
 def _pars_arguments(command):
@@ -264,34 +268,24 @@ def _pars(arguments):
 
 
 def _models(_arguments):
-    from .network import models
+    from .console.model_lines import model_lines
 
-    heading = (
-        "name", "kind", "trained on", "network", "scale", "threshold", "dcrhash", "also called", "citation",
-    )  # fmt: skip
-    rows = [heading]
-    for info in (models.info(name, kind) for kind in models.KINDS for name in models.names(kind)):
-        network, digits = f"{info.levels}-{info.hidden}", info.hashes[0]
-        also, trained = ", ".join(info.aliases) or "-", f"{info.detector} {info.filter}".strip()
-        scale = "(x - mean) / std" if info.standardise else f"{info.scale:g}"
-        numbers = (scale, f"{info.threshold:g}" if info.kind == "mask" else "-")
-        rows.append((info.name, info.kind, trained, network, *numbers, digits, also, info.citation))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    say(*model_lines(shutil.get_terminal_size().columns))
 
 
 def _simulate_arguments(command):
     # Defaults are those of simulate.association: what is not given is not passed.
     command.argument_default = argparse.SUPPRESS
     command.add_argument("outdir", metavar="OUTDIR", help="directory for the exposures and their truth")
-    command.add_argument("-n", type=int, help="number of dithered exposures")
-    command.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels of a chip")
-    command.add_argument("--chips", type=int, help="1 or 2")
-    command.add_argument("--filter", help="e.g. F814W")
-    command.add_argument("--exptime", type=float, help="seconds of each exposure")
-    command.add_argument("--field", help="sparse, crowded or galaxies")
-    command.add_argument("--seed", type=int, help="the same seed gives the same exposures")
+    command.add_argument("-n", type=int, help="number of dithered exposures (default: 4)")
+    command.add_argument(
+        "--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels of a chip (default: 2048 4096)"
+    )
+    command.add_argument("--chips", type=int, help="1 or 2 (default: 2)")
+    command.add_argument("--filter", help="e.g. F606W (default: F814W)")
+    command.add_argument("--exptime", type=float, help="seconds of each exposure (default: 500)")
+    command.add_argument("--field", help="sparse, crowded or galaxies (default: sparse)")
+    command.add_argument("--seed", type=int, help="the same seed gives the same exposures (default: 0)")
 
 
 def _simulate(arguments):
@@ -321,3 +315,7 @@ def _demo(arguments):
     from .demo import main as demo
 
     demo(arguments.outdir)
+
+
+def _completion(arguments):
+    print(completion.script(arguments.shell, build_parser()), end="")

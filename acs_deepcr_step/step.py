@@ -224,7 +224,9 @@ def _carry_out(what, work, planned, parameters, notes, executor=None):
             f"{len(plan.labels) - len(failed)} exposures done, {len(failed)} failed"
         )
     if failed:
-        reasons = " ".join(f"{name}: {message}" for name, message in failed.items())
+        reasons = " ".join(
+            message if message.startswith(name) else f"{name}: {message}" for name, message in failed.items()
+        )
         raise RunError(
             f"{len(failed)} of {len(plan.labels)} exposures failed and are as they were. {reasons}", table
         )

@@ -237,7 +237,7 @@ def cfg_text(parameters=None):
     Returns
     -------
     str
-        The text of a ``.cfg`` file that `resolve` and TEAL read.
+        The text of a ``.cfg`` file that `resolve` and TEAL read, with what is allowed in comments.
     """
     parameters = parameters or resolve()
     lines, section = [f"{TASK_KEY} = {TASK}"], ""
@@ -248,8 +248,13 @@ def cfg_text(parameters=None):
         text = _as_text(option, parameters.value(option.name))
         if option.kind == "string":
             text = _quoted(text)
-        lines.append(f"{option.name} = {text}  # {option.help}")
+        lines.append(f"{option.name} = {text}  # {option.help}{_allowed_note(option)}")
     return "\n".join(lines) + "\n"
+
+
+def _allowed_note(option):
+    # That a text is one is plain from its quotes.
+    return "" if option.kind == "string" and not option.choices else f" [{option.allowed}]"
 
 
 def _as_text(option, value):

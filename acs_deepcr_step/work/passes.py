@@ -139,6 +139,7 @@ def _collected(result, task, log):
     for row in found:
         if not row.failed:
             log.info(_line(row))
+    progress.tell(found)
     return found
 
 
