@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
+from .config.signature import takes_parameters
 from .errors import ParameterError, RunError, StepError
 from .files import inputs
 
@@ -14,6 +15,7 @@ __all__ = ["apply", "run", "undo"]
 _HEADINGS = {"run": "Find cosmic rays", "undo": "Take flags back", "apply": "Set flags of mask files"}
 
 
+@takes_parameters()
 def run(input=None, configobj=None, *, executor=None, **pars):
     """Flag the cosmic rays of calibrated ACS/WFC exposures in their DQ arrays.
 
@@ -29,8 +31,9 @@ def run(input=None, configobj=None, *, executor=None, **pars):
         ``dask.distributed.Client(...).get_executor()``. Its workers see the same
         files. Default: this process, or ``workers`` processes.
     **pars
-        Any parameter by its name, e.g. ``threshold=0.3``. They win over the
-        parameter file. ``acs-deepcr pars`` lists all with their meaning.
+        Any parameter by its name, e.g. ``threshold=0.3``: see Other Parameters. One that
+        is given wins over the parameter file; one that is not has the file's value, or
+        the default.
 
     Returns
     -------
@@ -90,6 +93,7 @@ def run(input=None, configobj=None, *, executor=None, **pars):
     return _carry_out("run", flag, planned, parameters, given.notes, executor)
 
 
+@takes_parameters(UNDO_PARAMETERS)
 def undo(input, **pars):
     """Take the flags of the step back: DQ as before, bit for bit.
 
@@ -98,7 +102,7 @@ def undo(input, **pars):
     input : str, path-like, or list of these
         As for `run`.
     **pars
-        Of the parameters of `run`: runfile, workers, progress.
+        Some of the parameters of `run`: see Other Parameters.
 
     Returns
     -------
@@ -133,6 +137,7 @@ def undo(input, **pars):
     return _carry_out("undo", take_flags_back, planned, parameters, given.notes)
 
 
+@takes_parameters(APPLY_PARAMETERS)
 def apply(files, masks=None, **pars):
     """Set the flags of mask files that were made elsewhere.
 
@@ -144,7 +149,7 @@ def apply(files, masks=None, **pars):
         Mask files, in any order. Default: ``<root>_<suffix>_deepcr.fits`` beside
         each exposure.
     **pars
-        Of the parameters of `run`: runfile, workers, progress, output_dir.
+        Some of the parameters of `run`: see Other Parameters.
 
     Returns
     -------

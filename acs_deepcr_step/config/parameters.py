@@ -218,7 +218,7 @@ def _read_file(path):
         raise ParameterError(
             f"{path}: cannot read this parameter file ({error.strerror}); {remedy}."
         ) from None
-    except (UnicodeDecodeError, ConfigObjError) as error:
+    except (ValueError, ConfigObjError) as error:  # ValueError: a name that no file can have, too
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).rstrip(".")
         raise ParameterError(f"{path}: this is no parameter file ({reason}); {remedy}.") from None
     if not entries:

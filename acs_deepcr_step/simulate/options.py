@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+from ..config.arguments import NUMBER, Kind, like, optional, require
+
 __all__ = ["DITHERS", "SimulationOptions", "resolve"]
 
 DITHERS = (
@@ -87,6 +89,9 @@ class SimulationOptions:
     orientation: float = -70.0
 
 
+_OPTIONS = optional(Kind("SimulationOptions", lambda value: isinstance(value, SimulationOptions)))
+
+
 def resolve(options, keywords):
     """Return options with keywords put in.
 
@@ -105,9 +110,15 @@ def resolve(options, keywords):
     ------
     TypeError
         For a keyword that is not an option.
+    ParameterTypeError
+        For a value of the wrong kind.
     """
+    require("simulate", "options", options, _OPTIONS)
     options = options or SimulationOptions()
     unknown = set(keywords) - {f.name for f in fields(options)}
     if unknown:
         raise TypeError(f"the simulator has no option {', '.join(sorted(unknown))}")
+    for name, value in keywords.items():
+        kind = optional(NUMBER) if name == "sky" else like(getattr(SimulationOptions, name))
+        require("simulate", name, value, kind)
     return replace(options, **keywords)

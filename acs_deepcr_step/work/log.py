@@ -46,7 +46,7 @@ class _File(logging.FileHandler):
             self._reported = True
             error = sys.exc_info()[1]
             reason = getattr(error, "strerror", None) or error
-            warn(f"The log {self.baseFilename} is incomplete ({reason}).", stacklevel=6)
+            warn(f"The log {self.baseFilename} is incomplete ({reason}).")
 
 
 class RunLog:
@@ -123,7 +123,7 @@ class RunLog:
     def warning(self, message):
         """Log a message and warn the user of it (`StepWarning`)."""
         self._log(logging.WARNING, message)
-        warn(message, stacklevel=4)
+        warn(message)
 
     def error(self, message):
         """Log what made an exposure fail."""
@@ -201,8 +201,7 @@ def _name_refusals(log, planned):
         # The log has them already, a line each.
         warn(
             f"{len(refusals)} of {len(planned.labels)} exposures cannot be processed and stay as they are; "
-            f"the others are worked on. {' '.join(refusal.reason for refusal in refusals)}",
-            stacklevel=5,
+            f"the others are worked on. {' '.join(refusal.reason for refusal in refusals)}"
         )
 
 

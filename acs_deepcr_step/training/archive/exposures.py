@@ -13,14 +13,13 @@ against a local server that answers in the same form.
 """
 
 import os
-import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
-from ...errors import ArchiveError, InputError, StepWarning
+from ...errors import ArchiveError, InputError, warn
 from ...files import space
 from . import download, mast
 from .fetch_directory import exclusive, free_bytes, size_text
@@ -245,11 +244,9 @@ def _fetch_one(entry, url, manifest, patience, progress):
             part.unlink()
             raise ArchiveError(f"{url} is not a FITS file: the archive sent something else; try again later.")
     if entry.bytes and size != entry.bytes:
-        warnings.warn(
+        warn(
             f"{entry.name} has {size} bytes where MAST listed {entry.bytes}: it came whole, so the list is "
             "older than the file.",
-            StepWarning,
-            stacklevel=5,
         )
     manifest.add_fetched(entry, part, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     if target.exists():

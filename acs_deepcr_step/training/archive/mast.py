@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ...errors import ArchiveError, StepWarning
+from ...errors import ArchiveError, warn
 from . import download
 from .manifest import Entry
 from .names import is_plain
@@ -154,10 +154,8 @@ def addresses(uris, cloud=False):
         )
     absent = [uri for uri, key in keys.items() if key is None]
     if absent:
-        warnings.warn(
+        warn(
             f"{len(absent)} of {len(keys)} files are not in the cloud and come from MAST.",
-            StepWarning,
-            stacklevel=5,
         )
     return urls | {uri: f"{CLOUD}/{key}" for uri, key in keys.items() if key is not None}
 
@@ -203,11 +201,9 @@ def _warn_of_number(one, entries):
     if len(entries) == one.n_exposures:
         return
     names = ", ".join(entry.name for entry in entries) or "none"
-    warnings.warn(
+    warn(
         f"{one.name}: the paper has {one.n_exposures} exposures and MAST {len(entries)} ({names}); the "
         "paper's set is not always the visit, so look at them before they are used.",
-        StepWarning,
-        stacklevel=3,
     )
 
 
