@@ -24,8 +24,9 @@ from .console import completion
 from .console.parser import CommandsFormatter, Parser, add_command, add_option
 from .console.showing import add_showing_options, carried_out
 from .errors import InputError, ParameterError, RunError, StepError, StepWarning, printable
-from .streams import Ended, ended_like_an_interrupt, say, survives_its_streams
+from .streams import Ended, ended_like_an_interrupt, survives_its_streams
 from .training import commands as training_commands
+from .work.printing import say
 
 __all__ = ["DEMO_DIR", "PROG", "build_parser", "main"]
 

@@ -5,6 +5,7 @@ import os
 import textwrap
 from dataclasses import dataclass
 
+from ..errors import printable
 from ..work.results import Status
 
 __all__ = ["exposure_line", "exposure_lines", "table_lines"]
@@ -49,11 +50,16 @@ class _Chip:
         names = ("extver", "n_flagged", "cr_rate", "nexp", "seconds")
         return cls(
             filename=str(cell("filename")),
-            note=str(cell("note")),
+            note=printable(str(cell("note"))),
             state=state,
-            reason=reason,
+            reason=printable(reason),
             **{name: cell(name) for name in names},
         )
+
+    @property
+    def shown(self):
+        """The name of the file, on one line whatever is in it."""
+        return printable(self.filename)
 
     @property
     def failed(self):
@@ -111,7 +117,7 @@ def _cells(chip, numbers):
     rate = "" if math.isnan(chip.cr_rate) else f"{chip.cr_rate:.2f}"
     undoing = chip.state in _UNDOING
     return (
-        chip.filename,
+        chip.shown,
         str(chip.extver) if chip.extver else _NONE,
         _NONE if chip.failed else f"{chip.n_flagged:,}",
         _NONE if undoing or chip.failed or not rate else rate,
@@ -171,7 +177,7 @@ def exposure_line(results):
 def _exposure_line(chips):
     first = chips[0]
     if first.failed:
-        return f"{first.filename}: {first.state}: {first.reason}"
+        return f"{first.shown}: {first.state}: {first.reason}"
     count = sum(chip.n_flagged for chip in chips)
     parts = [first.state, f"{count:,} pixels {'cleared' if first.state in _UNDOING else 'flagged'}"]
     if first.state not in _UNDOING:
@@ -182,7 +188,7 @@ def _exposure_line(chips):
     seconds = sum(chip.seconds for chip in chips)
     parts += [] if math.isnan(seconds) else [f"{seconds:.1f} s"]
     notes = "; ".join(dict.fromkeys(chip.told for chip in chips if chip.told))
-    return f"{first.filename}: {', '.join(parts)}{f'; {notes}' if notes else ''}"
+    return f"{first.shown}: {', '.join(parts)}{f'; {notes}' if notes else ''}"
 
 
 def exposure_lines(table, known=()):

@@ -6,7 +6,7 @@ import shutil
 import sys
 
 from ..errors import OutputError, RunError
-from ..streams import say
+from ..work.printing import say
 from .table_file import FORMATS, TableFile
 
 __all__ = ["add_showing_options", "carried_out"]
@@ -117,7 +117,6 @@ class _Lines:
 
         self.printed.add(rows[0].filename)
         say(exposure_line(rows))
-        sys.stdout.flush()
 
 
 @contextlib.contextmanager

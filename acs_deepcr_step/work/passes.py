@@ -132,6 +132,8 @@ def _collected(result, task, log):
         found = [results.failed_row(task, chip, message) for chip in task.exposure.chips]
     else:
         found = result.rows
+        for note in result.notes:
+            log.info(note)
         for warning in result.warnings:
             log.warning(warning)
     for name, message in {row.filename: row.failure for row in found if row.failed}.items():

@@ -1,5 +1,6 @@
 """``acs-deepcr fetch``: exposures of a proposal, or of the paper's observation sets, or its patches."""
 
+from ...work.printing import say
 from .confirmation import confirmed
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -82,14 +83,14 @@ def main(arguments):
 
         _refuse_selection(arguments)
         planned = plan(arguments.directory, arguments.zenodo or RECORD)
-    print(planned)
+    say(planned)
     if not planned.missing:
-        print("Everything is there and verified." if arguments.zenodo is None else "Everything is there.")
+        say("Everything is there and verified." if arguments.zenodo is None else "Everything is there.")
     elif not arguments.yes and not confirmed("Fetch it?"):
-        print("Nothing was fetched; --yes fetches it.")
+        say("Nothing was fetched; --yes fetches it.")
     else:
         fetch(planned)
-        print(f"Done: {planned.directory}")
+        say(f"Done: {planned.directory}")
         if arguments.proposal is not None:
             _print_next(planned)
 
@@ -97,7 +98,7 @@ def main(arguments):
 def _print_next(planned):
     """Print how the exposures of each directory are flagged: a visit in one filter is a field, as a rule."""
     for name in dict.fromkeys(entry.set for entry in planned.entries):
-        print(f"next: acs-deepcr run '{planned.directory / name}/*_fl[ct].fits'")
+        say(f"next: acs-deepcr run '{planned.directory / name}/*_fl[ct].fits'")
 
 
 def _wanted(arguments):

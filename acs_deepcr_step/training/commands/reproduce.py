@@ -1,5 +1,6 @@
 """``acs-deepcr reproduce``: the whole of the paper, from exposures to Table 3."""
 
+from ...work.printing import say
 from .confirmation import confirmed
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -67,12 +68,12 @@ def main(arguments):
     from ..reproduce import reproduction
 
     planned = reproduction.plan(arguments.directory, _options(arguments))
-    print(planned.text, flush=True)
+    say(planned.text)
     if planned.to_do and not (arguments.yes or arguments.simulated or confirmed("Begin?")):
-        print("Nothing was done; --yes does it.")
+        say("Nothing was done; --yes does it.")
         return
-    print(planned.run(lambda line: print(line, flush=True)))
-    print(f"Everything is in {planned.directory}.")
+    say(planned.run(say))
+    say(f"Everything is in {planned.directory}.")
 
 
 def _options(arguments):

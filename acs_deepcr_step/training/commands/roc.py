@@ -2,6 +2,7 @@
 
 import sys
 
+from ...work.printing import say
 from .truth_files import truth_files
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -101,8 +102,8 @@ def main(arguments):
     outdir = outputs.prepare_directory(arguments.output, arguments.overwrite)
     samples = _drawn(_with_progress(samples), arguments, scorers, outdir, truth.title)
     tallies = tallied(samples, scorers, DISK if arguments.dilate == "disk" else 1)
-    print(outputs.write(tallies, outdir, truth.statement, truth.title))
-    print(f"Tables, figures and counts are in {outdir}.")
+    say(outputs.write(tallies, outdir, truth.statement, truth.title))
+    say(f"Tables, figures and counts are in {outdir}.")
 
 
 def _scorers(arguments):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays.numerics import numpy_defaults
 from ...arrays.probabilities import SCALE
 from ...config.arguments import IMAGE, WHOLE, Kind, checked, optional
 from ...errors import ParameterError
@@ -263,6 +264,7 @@ _DILATE = Kind(
 
 
 @checked(probability=IMAGE, truth=IMAGE, ignore=optional(IMAGE), dilate=_DILATE)
+@numpy_defaults()
 def curve(probability, truth, ignore=None, dilate=0):
     """Return the ROC curve of one image.
 
