@@ -6,6 +6,7 @@ Values are taken literally: no interpolation, no evaluation, no environment
 variables. Neither TEAL nor anything graphical is imported.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from .specification import TASK, TASK_KEY, check, nearest, shown, specification
 
 __all__ = [
     "APPLY_PARAMETERS", "UNDO_PARAMETERS", "Parameters", "cfg_text", "resolve", "resolve_some",
-    "specification",
+    "runfile_of", "specification",
 ]  # fmt: skip
 
 # The parameters that matter where nothing is decided anew.
@@ -65,8 +66,13 @@ class Parameters:
         """Return the value of a parameter by its name."""
         return getattr(self.decision if name in Decision.names() else self, name)
 
-    def describe(self):
+    def describe(self, names=None):
         """Return one line ``SECTION/name = value`` per parameter, for logs.
+
+        Parameters
+        ----------
+        names : tuple of str, optional
+            Which; by default all.
 
         Returns
         -------
@@ -74,6 +80,8 @@ class Parameters:
         """
         lines = []
         for option in specification():
+            if names is not None and option.name not in names:
+                continue
             place = f"{option.section}/{option.name}" if option.section else option.name
             lines.append(f"{place} = {_as_text(option, self.value(option.name))}")
         return lines
@@ -139,6 +147,33 @@ def resolve(configobj=None, overrides=None):
     if faults:
         raise ParameterError(" ".join(fault if fault.endswith("?") else f"{fault}." for fault in faults))
     return Parameters.of(values)
+
+
+def runfile_of(configobj, overrides):
+    """Return the log file of a call that is refused, as far as its parameters can be read.
+
+    Parameters
+    ----------
+    configobj, overrides
+        As for `resolve`.
+
+    Returns
+    -------
+    str
+        Empty for none.
+    """
+    [option] = [option for option in specification() if option.name == "runfile"]
+    value = option.default
+    with contextlib.suppress(ParameterError, ValueError):
+        for _, name, given in _given(configobj, {}, []):
+            if name == option.name:
+                value = check(option, given)
+    if option.name in overrides:
+        try:
+            value = check(option, overrides[option.name])
+        except ValueError:
+            return ""
+    return value
 
 
 def _given(configobj, overrides, faults):
