@@ -45,7 +45,7 @@ def write_page(inputs, path, table=None):
     quota = sections.PictureQuota(_PICTURED)
     found = flagged_exposures.find(inputs)
     exposure_sections = [
-        sections.exposure_section(flagged, _note_of(flagged.exposure, notes), quota) for flagged in found
+        sections.exposure_section(flagged, _note_of(flagged, notes), quota) for flagged in found
     ]
     warnings = [] if table is None else page_warnings.of_failures(table)
     for section in exposure_sections:
@@ -59,6 +59,7 @@ def write_page(inputs, path, table=None):
         sections=exposure_sections,
         settings=_count_settings(exposure_sections),
         usual_rate=merit.usual_rate(ACS_WFC),
+        usual_rates=_usual_rates(found),
         has_fields=any(section.mask.nexp > 1 for section in exposure_sections),
         most_cutouts=cutouts.MOST,
         reasons=REASONS,
@@ -92,8 +93,16 @@ def _notes_by_file(table):
     return notes
 
 
-def _note_of(exposure, notes):
-    return notes.get(os.path.realpath(exposure.path), notes.get(exposure.path.name, ""))
+def _note_of(flagged, notes):
+    path = flagged.exposure.path
+    # By the name alone only where no other exposure has it.
+    elsewhere = notes.get(path.name, "") if flagged.label == path.name else ""
+    return notes.get(os.path.realpath(path), elsewhere)
+
+
+def _usual_rates(found):
+    """Return what is usual of each detector among some exposures; dict of str to merit.UsualRange."""
+    return {str(one.exposure.instrument): merit.usual_rate(one.exposure.instrument) for one in found}
 
 
 def _count_settings(exposure_sections):

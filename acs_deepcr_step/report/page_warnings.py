@@ -107,6 +107,11 @@ _KINDS = {
         "The models were trained on longer ones, and sharp stars may pass for cosmic rays here. Look at the "
         "star-like sources before you rely on the mask; a higher threshold spares more of them.",
     ),
+    "header": _Kind(
+        "Unusual observations, by their headers",
+        "The models were not trained on such exposures. Look at the chips and the cut-outs before you rely "
+        "on the mask.",
+    ),
     "filter": _Kind(
         "A model used outside its filter",
         "Use model=auto, which takes the filter's own model where there is one, or the global ACS-WFC.",
@@ -147,12 +152,12 @@ def of_failures(table):
     return [_warning("failed", [Finding(name, message)]) for name, message in failures.items()]
 
 
-def of_exposure(exposure, mask, chips, note=""):
+def of_exposure(flagged, mask, chips, note=""):
     """Return the warnings of one exposure.
 
     Parameters
     ----------
-    exposure : exposure.Exposure
+    flagged : flagged_exposures.FlaggedExposure
     mask : mask_file.MaskFile
         Its chips are not needed.
     chips : list of merit.ChipMerit
@@ -163,12 +168,13 @@ def of_exposure(exposure, mask, chips, note=""):
     -------
     list of PageWarning
     """
-    cases = []
+    exposure, cases = flagged.exposure, []
     for chip in chips:
         cases += [*_cases_of_rate(chip), *_cases_of_trails(chip)]
     cases += [*_cases_of_dq(mask, chips), *_cases_of_stars(chips)]
-    cases += [*_cases_of_training(exposure, mask, chips), *_cases_of_field(mask, note)]
-    return [_warning(case.kind, [Finding(exposure.path.name, case.text)]) for case in cases]
+    cases += [*_cases_of_training(exposure, mask, chips), *_cases_of_header(exposure)]
+    cases += _cases_of_field(mask, note)
+    return [_warning(case.kind, [Finding(flagged.label, case.text)]) for case in cases]
 
 
 def merged(warnings):
@@ -250,6 +256,12 @@ def _cases_of_training(exposure, mask, chips):
         yield _Case("filter", text)
     if not exposure.instrument.trained:
         yield _Case("detector", str(exposure.instrument))
+
+
+def _cases_of_header(exposure):
+    """Yield what the headers say of the observation: lost guiding, a moving target, a grism."""
+    for text in exposure.warnings:
+        yield _Case("header", text.removeprefix(f"{exposure.path.name}: ").rstrip("."))
 
 
 def _cases_of_field(mask, note):
