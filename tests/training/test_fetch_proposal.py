@@ -1,12 +1,19 @@
 """The visits of a proposal are fetched from MAST: astroquery's own code, against a local stand-in."""
 
+from pathlib import Path
+
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from test_training_archive import FILES, NAME, exposure, standin  # noqa: F401 (a fixture)
 
+from acs_deepcr_step import simulate
 from acs_deepcr_step.cli import main
 from acs_deepcr_step.errors import InputError, ParameterError
 from acs_deepcr_step.training.archive import exposures
 from acs_deepcr_step.training.archive.visits import Wanted
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "visit_from_mast.ipynb"
 
 
 def planned(directory, *args, **wanted):
@@ -104,3 +111,38 @@ def test_names_of_other_instruments_and_of_mosaics_are_left_out():
         assert Wanted(1).visit_of(name) is None
     assert Wanted(1, detector="WFC3/UVIS").visit_of("ibz030abq_flc.fits") == "30"
     assert Wanted(1, visits=("A1", "3")).visit_of("j8z003abq_flc.fits") == "03"
+
+
+# What makes a kernel ask the stand-in: only addresses are redirected.
+STARTUP = """
+from astroquery.mast import conf
+from astroquery.mast.discovery_portal import PortalAPI
+conf.server = "{address}"
+PortalAPI.MAST_REQUEST_URL = "{address}/api/v0/invoke"
+PortalAPI.COLUMNS_CONFIG_URL = "{address}/Mashup.asmx/columnsconfig"
+"""
+
+
+def test_the_notebook_goes_from_mast_to_an_image(standin, tmp_path, monkeypatch):  # noqa: F811
+    """Its cells with `fetch = True`, up to the flags; tests/house/test_notebooks.py runs all of them."""
+    for path in simulate.association(tmp_path / "sky", n=2, shape=(200, 200), chips=1, filter="F435W"):
+        name = path.name.replace("j8sm01", "j8z030")
+        standin.add_exposure("9", "j8z030030", name[:9], path.read_bytes())
+    standin.observations.clear()
+    standin.add_observation("9", "j8z030030", "CLEAR2L;F435W", 10349)
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "standin.py").write_text(STARTUP.format(address=standin.address))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert "fetch = False" in sources[0]
+    cells = [sources[0].replace("fetch = False", "fetch = True"), *sources[1:3]]
+    notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
+    said = str([cell.outputs for cell in notebook.cells])
+    assert "2 of 2 files to fetch" in said and "Done: visit" in said and said.count("'text/plain'") == 2
+    assert len(standin.paths("Download")) == 2
+    [flagged] = tmp_path.rglob("j8z030aaq_flc.fits")
+    assert flagged.with_name("j8z030aaq_flc_deepcr.fits").is_file()
