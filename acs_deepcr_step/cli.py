@@ -4,13 +4,12 @@ The options of ``acs-deepcr run`` are made from the parameter specification, and
 their values are checked where those of parameter files and keywords are.
 Everything heavy is imported by the subcommand that needs it.
 
-Exit status: 0 all well; 1 an exposure failed (the others are finished), or what was
-printed is lost (the work is done); 2 the call cannot be carried out, or no file is
-sound, and nothing was changed; 130 interrupted, or 128 and the number of the signal
-that ended it (SIGTERM, SIGHUP).
+Exit status: 0 all well; 1 an exposure failed (the others are finished), drizzlepac did
+(exposures that were flagged stay so), or what was printed is lost (the work is done); 2
+the call cannot be carried out, or no file is sound, and nothing was changed; 130 interrupted, or
+128 and the number of the signal that ended it (SIGTERM, SIGHUP).
 """
 
-import argparse
 import contextlib
 import functools
 import shutil
@@ -20,10 +19,11 @@ import warnings
 
 from . import __version__
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
-from .console import completion
+from .console import completion, simulating
 from .console.parser import CommandsFormatter, Parser, add_command, add_option
 from .console.showing import add_showing_options, carried_out
-from .errors import InputError, ParameterError, RunError, StepError, StepWarning, printable
+from .errors import DrizzlepacError, InputError, ParameterError, RunError, StepError, StepWarning, printable
+from .product import command as drizzle_command
 from .streams import Ended, ended_like_an_interrupt, survives_its_streams
 from .training import commands as training_commands
 from .work.printing import say
@@ -59,7 +59,7 @@ def main(argv=None):
         except RunError as error:
             return _complain(error, 1)
         except StepError as error:
-            return _complain(error, 2)
+            return _complain(error, 1 if isinstance(error, DrizzlepacError) else 2)
         except OSError as error:
             return _complain(_directory_fault() or error, 2)
         except KeyboardInterrupt as interrupt:
@@ -112,15 +112,11 @@ def build_parser():
         ("run", _run, _run_arguments, "flag the cosmic rays of exposures"),
         ("undo", _undo, _undo_arguments, "take the flags back: DQ as before, bit for bit"),
         ("apply", _apply, _apply_arguments, "set the flags of mask files that were made elsewhere"),
+        (drizzle_command.NAME, _drizzle, _drizzle_arguments, drizzle_command.HELP),
         ("report", _report, _report_arguments, "write a page to look at: what was flagged, and what to mind"),
         ("pars", _pars, _pars_arguments, "print a parameter file with all defaults"),
         ("models", _models, None, "list the published models"),
-        (
-            "simulate",
-            _simulate,
-            _simulate_arguments,
-            "write simulated ACS/WFC exposures with known cosmic rays",
-        ),
+        (simulating.NAME, simulating.main, simulating.add_arguments, simulating.HELP),
         ("demo", _demo, _demo_arguments, "simulate, flag and drizzle three exposures, and draw the result"),
         (completion.NAME, _completion, completion.add_arguments, completion.HELP),
         *((its.NAME, its.main, its.add_arguments, its.HELP) for its in training_commands.load()),
@@ -234,6 +230,27 @@ def _apply(arguments):
     carried_out(arguments, call, _given(arguments))
 
 
+def _drizzle_arguments(command):
+    add_showing_options(command)
+    drizzle_command.add_arguments(command, add_option)
+
+
+def _drizzle(arguments):
+    from .product.call import drizzle
+
+    made = []
+
+    def call(**given):
+        made.append(
+            drizzle(arguments.files, arguments.output, **{**drizzle_command.asked(arguments), **given})
+        )
+        return made[0].table
+
+    carried_out(arguments, call, _given(arguments))
+    if not arguments.quiet:
+        say(*drizzle_command.said(made[0]))
+
+
 def _report_arguments(command):
     command.add_argument(
         "files", nargs="+", metavar="FILES", help="Exposures that were flagged, or their mask files, or both"
@@ -257,6 +274,11 @@ def _pars_arguments(command):
         action="store_true",
         help="print AstroDrizzle's, for the exposures that run has flagged",
     )
+    command.add_argument(
+        "--hap",
+        metavar="VISIT",
+        help="print that of 'runsinglehap VISIT -c', for exposures that run has flagged (default: none)",
+    )
 
 
 def _pars(arguments):
@@ -264,6 +286,10 @@ def _pars(arguments):
         from .handoff import ASTRODRIZZLE_CFG
 
         print(ASTRODRIZZLE_CFG.read_text(encoding="utf-8"), end="")
+    elif arguments.hap:
+        from .product import hap_parameters
+
+        say(hap_parameters.text(arguments.hap).rstrip("\n"))
     else:
         print(cfg_text(), end="")
 
@@ -272,34 +298,6 @@ def _models(_arguments):
     from .console.model_lines import model_lines
 
     say(*model_lines(shutil.get_terminal_size().columns))
-
-
-def _simulate_arguments(command):
-    # Defaults are those of simulate.association: what is not given is not passed.
-    command.argument_default = argparse.SUPPRESS
-    command.add_argument("outdir", metavar="OUTDIR", help="directory for the exposures and their truth")
-    command.add_argument("-n", type=int, help="number of dithered exposures (default: 4)")
-    command.add_argument(
-        "--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels of a chip (default: 2048 4096)"
-    )
-    command.add_argument("--chips", type=int, help="1 or 2 (default: 2)")
-    command.add_argument("--filter", help="e.g. F606W (default: F814W)")
-    command.add_argument("--exptime", type=float, help="seconds of each exposure (default: 500)")
-    command.add_argument("--field", help="sparse, crowded or galaxies (default: sparse)")
-    command.add_argument("--seed", type=int, help="the same seed gives the same exposures (default: 0)")
-
-
-def _simulate(arguments):
-    from .simulate import association
-
-    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "outdir")}
-    if "shape" in settings:
-        settings["shape"] = tuple(settings["shape"])
-    try:
-        paths = association(arguments.outdir, **settings)
-    except ValueError as error:
-        raise ParameterError(f"{str(error).rstrip('.')}.") from error
-    say(*paths)
 
 
 def _demo_arguments(command):

@@ -9,6 +9,10 @@ EXAMPLES = {
     ),
     "undo": ("acs-deepcr undo '*_flc.fits'",),
     "apply": ("acs-deepcr apply '*_flc.fits' --masks '/elsewhere/*_deepcr.fits'",),
+    "drizzle": (
+        "acs-deepcr drizzle '*_flc.fits' --output final",
+        "acs-deepcr drizzle '*_flc.fits' --output final --set final_scale=0.04",
+    ),
     "report": ("acs-deepcr report '*_flc.fits' --output report.html",),
     "pars": ("acs-deepcr pars > my.cfg", "acs-deepcr run '*_flc.fits' --cfg my.cfg"),
     "models": ("acs-deepcr models",),

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from acs_deepcr_step.errors import (
     StepWarning,
 )
 from acs_deepcr_step.files import atomic, mask_file
-from acs_deepcr_step.report import cutouts, flagged_exposures
+from acs_deepcr_step.report import cutouts
 from acs_deepcr_step.report import page as page_module
 
 NAME = "acs_deepcr_report.html"
@@ -209,16 +208,6 @@ def test_exposures_of_one_name_from_two_directories_are_told_apart(sane, tmp_pat
     (tmp_path / "masks").mkdir()
     moved = [mask.rename(tmp_path / "masks" / f"{i}_{mask.name}") for i, mask in enumerate(masks)]
     report.write([*moved[::-1], *files], tmp_path / "moved.html")
-
-
-def test_what_the_headers_say_of_an_exposure_is_a_warning_of_the_page(sane, tmp_path, monkeypatch):
-    def inspect(path, any_detector, asked=flagged_exposures.inspect):
-        said = (f"{path.name}: guiding was lost (EXPFLAG): look at its mask before you rely on it.",)
-        return replace(asked(path, any_detector), warnings=said)
-
-    monkeypatch.setattr(flagged_exposures, "inspect", inspect)
-    page = ReportPage(report.write(sane[0], tmp_path / "page.html"))
-    assert page.warnings == ["header"] and "guiding was lost (EXPFLAG): look at its mask" in page.text
 
 
 def test_page_has_colours_for_the_dark_and_a_layout_for_paper(sane):
