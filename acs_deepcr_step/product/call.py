@@ -97,7 +97,7 @@ def drizzle(input, output, *, align=False, fill_holes=AUTO, configobj=None, driz
     _require_distinct(paths)
     require_space(asked.place.directory, _WORK_SIZE * sum(os.stat(path).st_size for path in paths))
     for warning in asked.settings.warnings:
-        warn(warning, stacklevel=2)
+        warn(warning)
     with workplace.opened(asked.place) as work:
         return _Making(asked, work, input, configobj, executor).finished(paths)
 
@@ -217,7 +217,6 @@ class _Making:
             warn(
                 f"TweakReg's alignment is not taken over: {found.reason}; the image is made with the WCS "
                 "that the exposures have.",
-                stacklevel=4,
             )
         return found
 
