@@ -11,6 +11,7 @@ steps, and TweakReg aligns on stars.
     astrodrizzle.AstroDrizzle('*_flc.fits', output='final',
                               **acs_deepcr_step.drizzle_kwargs())
 
+`drizzle` does both in one call, and fills the holes of a single exposure.
 `run` takes every parameter by its name; `acs-deepcr pars` prints them all with
 their meaning, as a parameter file that ``run(configobj='my.cfg')`` and TEAL
 read. Everything is imported when it is first used.
@@ -26,6 +27,7 @@ _HOMES = {
     "run": "step",
     "undo": "step",
     "apply": "step",
+    "drizzle": "product.call",
     "clean": "cleaning",
     "drizzle_kwargs": "handoff",
     "tweakreg_kwargs": "handoff",
@@ -74,6 +76,5 @@ def getHelpAsString(docstring=False, show_ver=True):  # the name is what TEAL lo
         return heading + (run.__doc__ or "")
     lines = [__doc__, "Parameters", "----------"]
     for option in parameters.specification():
-        default = "yes" if option.default is True else "no" if option.default is False else option.default
-        lines += [f"{option.name} : {option.allowed} (default: {default or 'empty'})", f"    {option.help}"]
+        lines += [f"{option.name} : {option.allowed} (default: {option.default_text})", f"    {option.help}"]
     return heading + "\n".join(lines) + "\n"

@@ -17,6 +17,7 @@ import numpy as np
 from . import handoff
 from .arrays import dq
 from .errors import InputError, StepError
+from .work.printing import say
 
 __all__ = ["MARKER", "PICTURE", "main"]
 
@@ -59,7 +60,7 @@ def main(outdir):
     from .simulate import residual
     from .step import run
 
-    print(f"Simulating three dithered exposures in {outdir} ...", flush=True)
+    say(f"Simulating three dithered exposures in {outdir} ...")
     raw = simulate.association(outdir / _UNFLAGGED, **_SCENE)
     (outdir / _FLAGGED).mkdir()
     for path in (outdir / _UNFLAGGED).iterdir():
@@ -67,7 +68,7 @@ def main(outdir):
     files = [outdir / _FLAGGED / path.name for path in raw]
     table = run(files, runfile=str(outdir / _FLAGGED / "acs_deepcr_step.log"), crbit=_CRBIT)
     table["filename"] = [Path(name).name for name in table["filename"]]
-    print("\n".join(table.pformat(max_lines=-1, max_width=-1)), flush=True)
+    say(*table.pformat(max_lines=-1, max_width=-1))
     twins = {
         _CLEAN: [residual.twin(path, outdir / _CLEAN, _CRBIT) for path in files],
         _CLEAN_UNFLAGGED: [residual.twin(path, outdir / _CLEAN_UNFLAGGED) for path in raw],

@@ -11,9 +11,7 @@ import signal
 import sys
 import threading
 
-from .errors import printable
-
-__all__ = ["Ended", "ended_like_an_interrupt", "say", "survives_its_streams"]
+__all__ = ["Ended", "ended_like_an_interrupt", "survives_its_streams"]
 
 
 class _Stream:
@@ -98,17 +96,6 @@ def survives_its_streams(command):
                     errors.leave()
 
     return guarded
-
-
-def say(*lines):
-    """Print lines with names of files in them.
-
-    Parameters
-    ----------
-    *lines : str or path
-    """
-    for line in lines:
-        print(printable(str(line)))
 
 
 def _status_after(out, status):

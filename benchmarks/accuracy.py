@@ -1,7 +1,8 @@
 """What the models find and what they flag by mistake, against the simulator's truth.
 
     python benchmarks/accuracy.py [--quick] [--output DIR] [--stis PATH]
-                                  [--kinds plain psf rays both] [--first-seed N] [--filters F814W ...]
+                                  [--kinds plain field psf rays both] [--first-seed N] [--filters F814W ...]
+                                  [--shape 1024 1024] [--precisions float32 ...]
 
 Per field, filter, model and precision: TPR at an FPR of 0.05 % and of 0.5 %, TPR and FPR
 at threshold 0.5, and how many stars of S/N above 20 have a flagged peak without a true
@@ -149,13 +150,13 @@ def flagged_peaks(chip, mask):
 
 def simulated(arguments):
     """Return the table of all fields, filters, models and precisions."""
-    shape, count = ((512, 512), 1) if arguments.quick else ((1024, 1024), 4)
-    rows = [
-        figures(sample, name, precision)
-        for sample in samples(shape, count, arguments)
-        for name in models_for(sample.filter)
-        for precision in PRECISIONS
-    ]
+    shape, count = ((512, 512), 1) if arguments.quick else (tuple(arguments.shape), 4)
+    rows = []
+    for sample in samples(shape, count, arguments):
+        for name in models_for(sample.filter):
+            for precision in arguments.precisions:
+                rows.append(figures(sample, name, precision))
+                print(*rows[-1].values(), flush=True)
     return common.table(rows, [f"simulated, 500 s, {count} chips of {shape[0]} x {shape[1]} a row"])
 
 
@@ -176,6 +177,8 @@ def main():
     parser.add_argument("--stis", help="the real STIS pair (benchmarks/stis_truth.py tells where from)")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument("--filters", nargs="+", choices=FILTERS, default=list(FILTERS))
+    parser.add_argument("--shape", type=int, nargs=2, default=[1024, 1024])
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     simulated_kinds.add_kinds_argument(parser)
     arguments = parser.parse_args()
     parts = {"simulated": lambda: simulated(arguments)}

@@ -1,5 +1,6 @@
 """Single chips and dithered associations."""
 
+import string
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from ..arrays.numerics import numpy_defaults
+from ..config.arguments import NUMBER, PATH, SEED, SHAPE, TEXT, WHOLE, checked
 from . import (
     backdrop,
     cameras,
@@ -26,6 +28,7 @@ from .chip_image import expose
 from .detector import Detector
 from .field import Place
 from .headers import Observation
+from .named_errors import TIMES, named_errors
 from .options import DITHERS, SimulationOptions, resolve
 from .projections import FlatProjection, SkyProjection
 from .scene import Region, Scene
@@ -35,9 +38,12 @@ from .wcs import Pointing
 __all__ = ["association", "chip"]
 
 _MARGIN = 64  # pixels of sky around the frame of the first exposure
-_MOST = 26  # exposures of an association: their rootnames differ by one letter
+_LETTERS = string.ascii_lowercase
+_MOST = len(_LETTERS) ** 2  # exposures of an association: their rootnames differ by two letters
 
 
+@named_errors
+@checked(shape=SHAPE, exptime=NUMBER, filter=TEXT, field=TEXT, seed=SEED)
 @numpy_defaults()
 def chip(
     shape=(512, 512), exptime=500.0, filter="F814W", field="sparse", seed=0,
@@ -69,8 +75,10 @@ def chip(
 
     Raises
     ------
-    ValueError
-        If there is no such filter or field.
+    ParameterError
+        If there is no such filter or field; it is a ValueError, too.
+    ParameterTypeError
+        For an argument of the wrong kind; it is a TypeError, too.
     TypeError
         For a keyword that is not an option.
     """
@@ -98,6 +106,8 @@ def _points(bandpass, place, index, options):
     return psf_field.changing(bandpass, cameras.find(options.camera), place, options.one("focus", index))
 
 
+@named_errors
+@checked(outdir=PATH, n=WHOLE, shape=SHAPE, chips=WHOLE, exptime=TIMES, filter=TEXT, field=TEXT, seed=SEED)
 @numpy_defaults()
 def association(
     outdir, n=4, shape=(2048, 4096), chips=2, filter="F814W", exptime=500.0, field="sparse", seed=0,
@@ -110,7 +120,7 @@ def association(
     outdir : str or Path
         Made if need be.
     n : int
-        Exposures, 1 to 8 (more with `SimulationOptions.dithers`, at most 26).
+        Exposures, 1 to 8 (more with `SimulationOptions.dithers`, at most 676).
     shape : tuple of int
         Rows and columns of a chip; smaller ones are the part of the chip at the gap, central columns.
     chips : {2, 1}
@@ -134,9 +144,11 @@ def association(
 
     Raises
     ------
-    ValueError
+    ParameterError
         If there is no such filter or field, for a shape or a number of exposures or chips that cannot be,
-        and if a list has not one value per exposure. Nothing is written then.
+        and if a list has not one value per exposure. It is a ValueError, too. Nothing is written then.
+    ParameterTypeError
+        For an argument of the wrong kind; it is a TypeError, too.
     TypeError
         For a keyword that is not an option.
     """
@@ -150,7 +162,7 @@ def association(
     asn = f"{options.root}010"
     observations = [
         Observation(
-            rootname=f"{options.root}a{chr(ord('a') + i)}q",
+            rootname=f"{options.root}{_LETTERS[i // 26]}{_LETTERS[i % 26]}q",
             association=asn,
             index=i,
             exptime=exptimes[i],

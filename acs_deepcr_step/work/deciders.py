@@ -35,6 +35,18 @@ class Decider(Protocol):
         ndarray, (R, C), int16
         """
 
+    def background(self, chip):
+        """Return the background of a chip, where it was measured before.
+
+        Parameters
+        ----------
+        chip : exposure.Chip
+
+        Returns
+        -------
+        BackgroundMap or None
+        """
+
     def reasons(self, sci, image):
         """Return the reasons of the pixels.
 
@@ -103,11 +115,14 @@ class Network:
         written, *others = info.hashes
         return mask_file.MadeBy(info.name, written, self.detector.precision, tuple(others))
 
+    @property
+    def knows_probabilities(self):
+        """Whether the probabilities that are there already are those of this network."""
+        return self.known is not None and self.known.made_by.same_network(self.made_by)
+
     def reused(self, chip):
         """Return the scaled probabilities of a chip that are there already, or None."""
-        if self.known is None or not self.known.made_by.same_network(self.made_by):
-            return None
-        return self.known.chip(chip.extver).scaled_probability
+        return self.known.chip(chip.extver).scaled_probability if self.knows_probabilities else None
 
     def scaled_probability(self, sci):
         """Return the scaled probabilities of a chip, (R, C) int16."""
@@ -119,6 +134,10 @@ class Network:
             with self.stage.network, progress.of_tiles(self.stage, title, tiles, wanted) as step:
                 scaled = to_scaled(detector.probability(image, step))
         return scaled
+
+    def background(self, _chip):
+        """Return None: it is still to be measured."""
+        return None
 
     def reasons(self, _sci, image):
         """Return the reasons of a chip's pixels, (R, C) uint16."""
@@ -159,6 +178,10 @@ class GivenMask:
                 "pixels differ; the exposure is left as it is."
             )
         return self.mask.chip(sci.chip.extver).scaled_probability
+
+    def background(self, _chip):
+        """Return None: it is still to be measured."""
+        return None
 
     def reasons(self, sci, _image):
         """Return the reasons of a chip's pixels, (R, C) uint16."""

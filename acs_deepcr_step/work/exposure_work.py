@@ -84,15 +84,18 @@ def flag(task, stage=None):
     with locked(task.target, stage.stop.is_set):
         if not task.probe or task.parameters.mask_file:
             remove_hidden_mask(task)
-        exposure, outcome, known = current_state(task), Outcome([]), known_mask(task)
+        exposure, outcome = current_state(task), Outcome([])
         if task.probe:
-            stored = Network(task, stored_probabilities(task), stage)
+            stored = Network(task, stored_probabilities(task, wanted=False), stage)
             if _probabilities_are_there(stored, exposure):
-                return replace(outcome, made_by=stored.made_by)
+                return replace(outcome, made_by=stored.made_by, notes=[_of_reuse(task, stored)])
+        known = known_mask(task)
         network = Network(task, known, stage)
         if not task.probe and task.parameters.rerun == "skip":
             if up_to_date.is_up_to_date(task, known, network.made_by, outcome):
                 return outcome
+        if network.knows_probabilities:
+            outcome.notes.append(_of_reuse(task, network))
         decided = decide(task, exposure, known, network, outcome)
         mask = mask_file.MaskFile(
             exposure.rootname, exposure.expstart, network.made_by, task.parameters.decision
@@ -101,13 +104,19 @@ def flag(task, stage=None):
         return Outcome([], outcome.warnings, network.made_by) if task.probe else outcome
 
 
+def _of_reuse(task, network):
+    made_by = network.made_by
+    return (
+        f"{task.label}: probabilities of an earlier run are used again, from its mask file "
+        f"(model {made_by.model}, {made_by.model_hash}, {made_by.precision})"
+    )
+
+
 def _probabilities_are_there(network, exposure):
     """Whether an earlier run left the probabilities that the other exposures' decision needs."""
     known = network.known
-    return known is not None and all(
-        mask_file.is_mask_of(known, exposure, exposures.read_sci(exposure, chip))
-        and network.reused(chip) is not None
-        for chip in exposure.chips
+    return network.knows_probabilities and all(
+        mask_file.is_mask_of(known, exposure, exposures.read_sci(exposure, chip)) for chip in exposure.chips
     )
 
 
@@ -225,7 +234,8 @@ def decide(task, exposure, known, decider, outcome):
         good = dq.is_good(bits)
         electrons = sci.in_electrons()
         _warn_of_sky(exposure, chip, electrons, good, outcome)
-        image = ChipImage.of(electrons, bits, scaled_probability, exposure.instrument)
+        its = (exposure.instrument, decider.background(chip))
+        image = ChipImage.of(electrons, bits, scaled_probability, *its)
         del electrons
         flags = decider.reasons(sci, image)
         digest = sci.sha256

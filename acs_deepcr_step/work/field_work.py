@@ -197,6 +197,10 @@ class FieldDecision:
         """Return the scaled probabilities of a chip, (R, C) int16."""
         return self.network.scaled_probability(sci)
 
+    def background(self, chip):
+        """Return the background of a chip; the bits of cosmic rays, ours among them, do not touch it."""
+        return self.member.chips[chip.extver].background
+
     def joint(self, chip):
         """Return what the table says of a chip that was decided on."""
         return self.used[chip.extver]

@@ -13,14 +13,14 @@ def known_mask(task):
     return mask_file.read(task.mask_path) if task.mask_path.exists() else None
 
 
-def stored_probabilities(task):
+def stored_probabilities(task, *, wanted=True):
     """Return the mask file with the probabilities of the first pass, or None.
 
     Another run on the same exposure may have replaced it, or, where no mask file is wanted, taken it away
-    when it ended.
+    when it ended. If they are not `wanted`, only whether they are there, they are not unpacked.
     """
     try:
-        return mask_file.read(task.probe_path) if task.probe_path.exists() else None
+        return mask_file.read(task.probe_path, probabilities=wanted) if task.probe_path.exists() else None
     except ExposureError:
         if task.parameters.mask_file and task.probe_path.exists():
             raise  # not ours to replace

@@ -1,7 +1,8 @@
 """Directives for what is written down elsewhere: parameters, models, and the help of the commands.
 
 ``{parameters}`` makes tables of the cfgspec, ``{models}`` one of the published models, ``{reasons}`` one of
-the bits of FLAGS, ``{commands}`` a section of each subcommand with its ``--help``.
+the bits of FLAGS, ``{cameras}`` one of the detectors, ``{commands}`` a section of each subcommand with its
+``--help``.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import re
 
 from sphinx.util.docutils import SphinxDirective
 
-from acs_deepcr_step import cli, models
+from acs_deepcr_step import cli, instruments, models
 from acs_deepcr_step.arrays.reasons import REASONS
 from acs_deepcr_step.config.specification import specification
 
@@ -61,6 +62,31 @@ class Reasons(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(_table(("value", "name", "meaning"), rows)))
 
 
+class Cameras(SphinxDirective):
+    """A table of the detectors."""
+
+    def run(self):
+        """Return the nodes."""
+        rows = []
+        for one in instruments.KNOWN:
+            if not one.refusal:
+                rate = "{:g} to {:g}".format(*one.cr_rate)
+                numbers = f"{one.pixel_arcsec:g}", f"{one.full_well:,.0f}", rate
+                rows.append((str(one), _taken(one), f"`{one.default_model}`", *numbers))
+        heading = (
+            "camera", "taken", "default model", "arcsec a pixel", "saturated above, e-", "usual hits/s/cm²",
+        )  # fmt: skip
+        never = ", ".join(str(one) for one in instruments.KNOWN if one.refusal)
+        lines = [*_table(heading, rows), "", f"Never taken, since they are no CCDs: {never}."]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def _taken(instrument):
+    if instrument.is_taken:
+        return "as it comes"
+    return "`any_detector`; most stars are flagged" if instrument.is_coarse else "`any_detector`"
+
+
 class Commands(SphinxDirective):
     """The help of every subcommand."""
 
@@ -81,8 +107,7 @@ def subcommands():
 
 
 def _row(option):
-    default = ("yes" if option.default else "no") if option.kind == "boolean" else option.default
-    shown = "(empty)" if default == "" else f"`{default}`"
+    shown = "(empty)" if option.default == "" else f"`{option.default_text}`"
     return f"`{option.name}`", shown, _plain(option.allowed), _plain(option.help)
 
 
@@ -101,5 +126,6 @@ def setup(app):
     app.add_directive("parameters", Parameters)
     app.add_directive("models", Models)
     app.add_directive("reasons", Reasons)
+    app.add_directive("cameras", Cameras)
     app.add_directive("commands", Commands)
     return {"parallel_read_safe": True, "version": "1"}

@@ -152,3 +152,10 @@ def test_a_flipped_bit_in_a_mask_file_is_found_before_it_takes_its_place(site, a
     assert "the new file differs from what was written" in told.message
     assert snapshot(site.directory) == before
     assert fits.getheader(site.path).get("DEEPCR") == ("COMPLETE" if again else None)
+
+
+def test_no_two_names_of_exposures_share_a_mask_name():
+    endings = (".fits", ".FITS", ".FITS.fits", ".fit", ".fit.fits", ".fts", ".fts.fits", "", ".v2.fits")
+    names = [f"a_flc{ending}" for ending in endings]
+    assert len({mask_file.name_for(name) for name in names}) == len(names)
+    assert mask_file.name_for("a_flc.v2.fits") == "a_flc.v2_deepcr.fits"

@@ -1,5 +1,6 @@
 """Streams that are closed, full, of few letters or left by their reader: the work is done all the same."""
 
+import ast
 import io
 import os
 import shutil
@@ -13,7 +14,8 @@ from helpers import flag, flagged
 import acs_deepcr_step
 from acs_deepcr_step import cli
 from acs_deepcr_step.errors import InputError, ParameterError, StepWarning, printable
-from acs_deepcr_step.streams import say, survives_its_streams
+from acs_deepcr_step.streams import survives_its_streams
+from acs_deepcr_step.work.printing import say
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(acs_deepcr_step.__file__).parents[1])}
 COMMAND = f"{sys.executable} -m acs_deepcr_step"
@@ -188,3 +190,20 @@ def test_the_command_names_a_deleted_current_directory(tmp_path, monkeypatch, ca
         assert cli.main(arguments) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1 and "current directory was deleted" in err
+
+
+def test_commands_print_names_of_files_by_say_alone():
+    package = Path(cli.__file__).parent
+    printing = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    }
+    # The command line's and the demo's own words, an escaped error, and what is said of a lost stream.
+    assert printing == {"work/printing.py", "cli.py", "demo.py", "streams.py"}
+
+
+def test_lines_are_said_with_escapes(capsys):
+    say("a\x1b[2J\nb", Path("c\r"))
+    assert capsys.readouterr().out == "a\\x1b[2J\nb\nc\\r\n"

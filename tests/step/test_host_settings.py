@@ -11,6 +11,7 @@ from helpers import copy, dq, flag, sci
 
 import acs_deepcr_step
 from acs_deepcr_step import detect, inpaint, simulate
+from acs_deepcr_step.training.roc import curve
 from acs_deepcr_step.work.executors import execute
 from acs_deepcr_step.work.exposure_work import flag as flag_task
 
@@ -89,7 +90,8 @@ def test_arrays_are_treated_the_same(one, host):
     def results():
         probability = detect.probability(image, precision="float32")
         filled = inpaint.inpaint(image, probability > 0.5, precision="float32")
-        return probability, filled, *acs_deepcr_step.clean(image, precision="float32")
+        rates = curve(probability, probability > 0.9, dilate=1)
+        return probability, filled, *acs_deepcr_step.clean(image, precision="float32"), rates.tpr, rates.fpr
 
     wanted = results()
     with host():

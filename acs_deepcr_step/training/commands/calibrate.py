@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ...work.printing import say
+
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
 
 NAME = "calibrate"
@@ -69,14 +71,14 @@ def _print(path, made):
     from ...flagging.consensus.calibration import FLUX, PROBABILITY
 
     about, doubt = made.provenance, int(np.searchsorted(PROBABILITY, _DOUBT))
-    print(f"{path}: calibration of {about['model']}, from {len(about['fields'])} simulated fields")
-    print(f"candidates: {about['candidates']}, of which cosmic rays: {about['cosmic_rays']}")
-    print("shares where the network doubts (log odds -2.5), as nothing, the same (cosmic rays: less),")
-    print("something that changed:")
+    say(f"{path}: calibration of {about['model']}, from {len(about['fields'])} simulated fields")
+    say(f"candidates: {about['candidates']}, of which cosmic rays: {about['cosmic_rays']}")
+    say("shares where the network doubts (log odds -2.5), as nothing, the same (cosmic rays: less),")
+    say("something that changed:")
     for flux in _SHOWN_FLUX:
         node = int(np.searchsorted(FLUX, flux))
         sky, hit = (_text(each[node, doubt]) for each in (made.sky, made.cosmic_ray))
-        print(f"  {flux:g} sigma: sky {sky}; cosmic rays {hit}")
+        say(f"  {flux:g} sigma: sky {sky}; cosmic rays {hit}")
 
 
 def _text(shares):

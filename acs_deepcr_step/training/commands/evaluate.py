@@ -1,5 +1,6 @@
 """``acs-deepcr evaluate``: evaluation of models on a user's visit."""
 
+from ...work.printing import say
 from . import truth_arguments
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -75,5 +76,5 @@ def main(arguments):
             overwrite=arguments.overwrite,
             progress=progress,
         )
-    print(result.text)
-    print(f"Tables, figures, counts and truth are in {result.outdir}.")
+    say(result.text)
+    say(f"Tables, figures, counts and truth are in {result.outdir}.")

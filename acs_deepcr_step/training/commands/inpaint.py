@@ -1,5 +1,6 @@
 """``acs-deepcr inpaint``: weights of an inpainting model from patches."""
 
+from ...work.printing import say
 from . import training_arguments
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -55,11 +56,11 @@ def _print(trained):
     about = trained.description.about
     data, figures, recipe = about["data"], about["figures"], about["recipe"]
     sides = f"{len(data['training_sets'])} training, {len(data['validation_sets'])} validation"
-    print(f"{trained.path}: {trained.description.levels}-{trained.description.hidden} inpainting network")
-    print(f"begun with: {recipe['start'] or 'random weights'}")
-    print(f"patches: {data['patches']} of {data['side']} x {data['side']} pixels; sets: {sides}")
-    print(f"best epoch: {figures['best_epoch']} of {recipe['epochs']}, by validation error")
-    print("on the validation sets, in units of a pixel's noise (0.80 is that of the pixels themselves):")
-    print(f"  mean absolute error {figures['loss']:.3f}, masked median {figures['medmask']:.3f}")
-    print(f"  mean error {figures['bias']:+.3f}")
-    print(f"use it: acs-deepcr run FILES --clean-file --inpaint {trained.path}")
+    say(f"{trained.path}: {trained.description.levels}-{trained.description.hidden} inpainting network")
+    say(f"begun with: {recipe['start'] or 'random weights'}")
+    say(f"patches: {data['patches']} of {data['side']} x {data['side']} pixels; sets: {sides}")
+    say(f"best epoch: {figures['best_epoch']} of {recipe['epochs']}, by validation error")
+    say("on the validation sets, in units of a pixel's noise (0.80 is that of the pixels themselves):")
+    say(f"  mean absolute error {figures['loss']:.3f}, masked median {figures['medmask']:.3f}")
+    say(f"  mean error {figures['bias']:+.3f}")
+    say(f"use it: acs-deepcr run FILES --clean-file --inpaint {trained.path}")

@@ -1,5 +1,6 @@
 """``acs-deepcr patches``: exposures with their truth, cut into patches for training."""
 
+from ...work.printing import say
 from .truth_files import truth_files
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -29,7 +30,8 @@ def add_arguments(parser):
         "--truth",
         choices=("crtruth", "simulated"),
         default="crtruth",
-        help="truth by AstroDrizzle (<root>_flc_crtruth.fits) or the simulator's (<root>_flc_truth.fits)",
+        help="truth by AstroDrizzle (<root>_flc_crtruth.fits) or the simulator's (<root>_flc_truth.fits); "
+        "default: crtruth",
     )
     parser.add_argument(
         "--simulate",
@@ -72,8 +74,8 @@ def main(arguments):
     options = PatchOptions(**given | fixed)
     table = write(samples, arguments.output, options)
     if len(table):
-        print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
-    print(
+        say("\n".join(table.pformat(max_lines=-1, max_width=-1)))
+    say(
         f"Patches are in {arguments.output}: acs-deepcr train {arguments.output} --output model.safetensors"
     )
 
@@ -125,5 +127,5 @@ def _with_truth_files(paths, directory):
     for path in truth_files(paths):
         chosen.setdefault(truth_file.read(path).observation_set, []).append(path)
     for name in sorted(kept & chosen.keys()):
-        print(f"{name}: finished before, kept")
+        say(f"{name}: finished before, kept")
     return truth_file.samples(path for name in sorted(chosen.keys() - kept) for path in chosen[name])

@@ -1,5 +1,6 @@
 """``acs-deepcr reproduce``: the whole of the paper, from exposures to Table 3."""
 
+from ...work.printing import say
 from .confirmation import confirmed
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -18,11 +19,15 @@ def add_arguments(parser):
     parser.add_argument(
         "directory", metavar="DIR", help="for everything; what is finished there stays, so call it again"
     )
-    parser.add_argument("--filters", nargs="+", default=(), metavar="FILTER", help="only these, e.g. F435W")
     parser.add_argument(
-        "--sets", nargs="+", default=(), metavar="NAME", help="only these, e.g. F435W_10349_30"
+        "--filters", nargs="+", default=(), metavar="FILTER", help="only these, e.g. F435W (default: all)"
     )
-    parser.add_argument("--without", nargs="+", default=(), metavar="NAME", help="leave these sets out")
+    parser.add_argument(
+        "--sets", nargs="+", default=(), metavar="NAME", help="only these, e.g. F435W_10349_30 (default: all)"
+    )
+    parser.add_argument(
+        "--without", nargs="+", default=(), metavar="NAME", help="leave these sets out (default: none)"
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="of each training (default: 50)")
     parser.add_argument(
         "--from-zenodo",
@@ -30,7 +35,7 @@ def add_arguments(parser):
         const="record",
         default="",
         metavar="PATH",
-        help="begin with the published patches: a copy, or without PATH record 4295902",
+        help="begin with the published patches: a copy, or without PATH record 4295902 (default: no)",
     )
     parser.add_argument(
         "--simulated",
@@ -63,12 +68,12 @@ def main(arguments):
     from ..reproduce import reproduction
 
     planned = reproduction.plan(arguments.directory, _options(arguments))
-    print(planned.text, flush=True)
+    say(planned.text)
     if planned.to_do and not (arguments.yes or arguments.simulated or confirmed("Begin?")):
-        print("Nothing was done; --yes does it.")
+        say("Nothing was done; --yes does it.")
         return
-    print(planned.run(lambda line: print(line, flush=True)))
-    print(f"Everything is in {planned.directory}.")
+    say(planned.run(say))
+    say(f"Everything is in {planned.directory}.")
 
 
 def _options(arguments):

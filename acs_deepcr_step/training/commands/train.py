@@ -1,5 +1,6 @@
 """``acs-deepcr train``: weights from patches."""
 
+from ...work.printing import say
 from . import training_arguments
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -83,19 +84,19 @@ def _print(trained, calibrated):
     about = trained.description.about
     data, figures, run = about["data"], about["figures"], about["run"]
     sides = f"{len(data['training_sets'])} training, {len(data['validation_sets'])} validation"
-    print(f"{trained.path}: {trained.description.levels}-{trained.description.hidden} network")
-    print(f"filter: {trained.description.filter or 'all'}")
-    print(f"patches: {data['patches']} of {data['side']} x {data['side']} pixels; sets: {sides}")
-    print(f"best epoch: {figures['best_epoch']} of {about['recipe']['epochs']}, by validation loss")
-    print(f"on the validation sets, at threshold {trained.description.threshold:g}:")
-    print(f"  TPR {figures['tpr']:.4f}, FPR {figures['fpr']:.6f}")
+    say(f"{trained.path}: {trained.description.levels}-{trained.description.hidden} network")
+    say(f"filter: {trained.description.filter or 'all'}")
+    say(f"patches: {data['patches']} of {data['side']} x {data['side']} pixels; sets: {sides}")
+    say(f"best epoch: {figures['best_epoch']} of {about['recipe']['epochs']}, by validation loss")
+    say(f"on the validation sets, at threshold {trained.description.threshold:g}:")
+    say(f"  TPR {figures['tpr']:.4f}, FPR {figures['fpr']:.6f}")
     for name in ("0.05%", "0.5%"):
         value = figures[f"tpr_at_{name}"]
-        print(f"  TPR at an FPR of {name}: {'not measurable with them' if value is None else f'{value:.4f}'}")
+        say(f"  TPR at an FPR of {name}: {'not measurable with them' if value is None else f'{value:.4f}'}")
     if "teacher" in about["recipe"]:
         rates = f"TPR {figures['teacher_tpr']:.4f}, FPR {figures['teacher_fpr']:.6f}"
-        print(f"  its teacher, {about['recipe']['teacher']}: {rates}")
-    print(f"device: {run['device']}, threads: {run['threads']}")
+        say(f"  its teacher, {about['recipe']['teacher']}: {rates}")
+    say(f"device: {run['device']}, threads: {run['threads']}")
     if calibrated:
-        print(f"calibration: {calibration_file.path_for(trained.path)}")
-    print(f"use it: acs-deepcr run FILES --model {trained.path}")
+        say(f"calibration: {calibration_file.path_for(trained.path)}")
+    say(f"use it: acs-deepcr run FILES --model {trained.path}")

@@ -1,5 +1,6 @@
 """``acs-deepcr truth``: which pixels cosmic rays hit, by TweakReg and AstroDrizzle."""
 
+from ...work.printing import say
 from . import truth_arguments
 
 __all__ = ["HELP", "NAME", "add_arguments", "main"]
@@ -43,10 +44,10 @@ def main(arguments):
         options = replace(options, observation_set=arguments.name)
     expected = truth_arguments.expected(arguments, arguments.files, options)
     paths = pipeline.make(arguments.files, arguments.output, options, expected)
-    print(f"{'truth file':36} {'chip':>4} {'cosmic rays':>12} {'ignored':>9}")
+    say(f"{'truth file':36} {'chip':>4} {'cosmic rays':>12} {'ignored':>9}")
     for path in paths:
         for chip in truth_file.read(path).chips:
             hit = ((chip.flags & truth_file.CR) != 0).mean()
             ignored = ((chip.flags & truth_file.IGNORED) != 0).mean()
-            print(f"{path.name:36} {chip.extver:4d} {hit:12.3%} {ignored:9.3%}")
-    print(truth_file.read(paths[0]).statement)
+            say(f"{path.name:36} {chip.extver:4d} {hit:12.3%} {ignored:9.3%}")
+    say(truth_file.read(paths[0]).statement)
