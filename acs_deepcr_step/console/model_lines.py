@@ -34,7 +34,7 @@ def _cells(info):
     return (
         info.name,
         info.kind,
-        f"{info.trained_on} {info.filter}".strip(),
+        f"{info.detector} {info.filter}".strip(),
         f"{info.levels}-{info.hidden}",
         f"{info.threshold:g}" if info.kind == "mask" else "-",
         info.hashes[0],
@@ -50,6 +50,8 @@ def _about_names(infos):
 
 def _about_input(infos):
     for info in infos:
+        if info.simulated:
+            yield f"{info.name} was trained on simulated exposures"
         if info.standardise:
             yield f"input of {info.name}: (x - mean) / std, x in electrons"
         elif info.compression:
