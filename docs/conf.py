@@ -24,8 +24,9 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
+    "built",
+    "commands",
     "mathml",
-    "tables",
 ]
 exclude_patterns = ["_build"]
 nitpicky = True
