@@ -95,7 +95,7 @@ def _stories(figure, axes):
     """Draw the densities of the value that the others show, without and with a cosmic ray."""
     left, bottom, width, height = STORIES
     _box(axes, STORIES, "white")
-    axes.text(left + 0.12, bottom + height - 0.11, "Two stories for $V$", size=10.5, weight="bold", va="top")
+    axes.text(left + 0.12, bottom + height - 0.11, "Two hypotheses for $V$", size=10.5, weight="bold", va="top")
     place = (left + 0.15) / WIDTH, (bottom + 0.3) / HEIGHT, (width - 0.3) / WIDTH, (height - 0.62) / HEIGHT
     inset = figure.add_axes(place)
     flux, sigma, sigma_same, scale = 10.0, 1.0, 1.5, 12.0
