@@ -22,7 +22,7 @@ MADE = {
     "public names": tables.public_names,
     "training modules": tables.training_modules,
 }
-_PLACE = re.compile(r"(<!-- made: ([\w ]+?)(?:: ([^>]*?))? -->\n)\n.*?\n(<!-- end -->)", re.DOTALL)
+_PLACE = re.compile(r"(<!-- made: ([\w ]+?)(?:: ([^>]*?))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def written(text):
