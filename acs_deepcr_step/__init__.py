@@ -11,6 +11,7 @@ steps, and TweakReg aligns on stars.
     astrodrizzle.AstroDrizzle('*_flc.fits', output='final',
                               **acs_deepcr_step.drizzle_kwargs())
 
+`drizzle` does both in one call, and fills the holes of a single exposure.
 `run` takes every parameter by its name; `acs-deepcr pars` prints them all with
 their meaning, as a parameter file that ``run(configobj='my.cfg')`` and TEAL
 read. Everything is imported when it is first used.
@@ -26,6 +27,7 @@ _HOMES = {
     "run": "step",
     "undo": "step",
     "apply": "step",
+    "drizzle": "product.call",
     "clean": "cleaning",
     "drizzle_kwargs": "handoff",
     "tweakreg_kwargs": "handoff",

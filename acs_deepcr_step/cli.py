@@ -4,10 +4,10 @@ The options of ``acs-deepcr run`` are made from the parameter specification, and
 their values are checked where those of parameter files and keywords are.
 Everything heavy is imported by the subcommand that needs it.
 
-Exit status: 0 all well; 1 an exposure failed (the others are finished), or what was
-printed is lost (the work is done); 2 the call cannot be carried out, or no file is
-sound, and nothing was changed; 130 interrupted, or 128 and the number of the signal
-that ended it (SIGTERM, SIGHUP).
+Exit status: 0 all well; 1 an exposure failed (the others are finished), drizzlepac did
+(exposures that were flagged stay so), or what was printed is lost (the work is done); 2
+the call cannot be carried out, or no file is sound, and nothing was changed; 130 interrupted, or
+128 and the number of the signal that ended it (SIGTERM, SIGHUP).
 """
 
 import argparse
@@ -18,7 +18,8 @@ import warnings
 
 from . import __version__
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
-from .errors import InputError, ParameterError, RunError, StepError, StepWarning, printable
+from .errors import DrizzlepacError, InputError, ParameterError, RunError, StepError, StepWarning, printable
+from .product import command as drizzle_command
 from .streams import Ended, ended_like_an_interrupt, survives_its_streams
 from .training import commands as training_commands
 from .work.printing import say
@@ -62,7 +63,7 @@ def main(argv=None):
             _print_table(error.table)
             return _complain(error, 1)
         except StepError as error:
-            return _complain(error, 2)
+            return _complain(error, 1 if isinstance(error, DrizzlepacError) else 2)
         except OSError as error:
             return _complain(_directory_fault() or error, 2)
         except KeyboardInterrupt as interrupt:
@@ -106,6 +107,7 @@ def build_parser():
         ("run", _run, _run_arguments, "flag the cosmic rays of exposures"),
         ("undo", _undo, _undo_arguments, "take the flags back: DQ as before, bit for bit"),
         ("apply", _apply, _apply_arguments, "set the flags of mask files that were made elsewhere"),
+        (drizzle_command.NAME, _drizzle, _drizzle_arguments, drizzle_command.HELP),
         ("report", _report, _report_arguments, "write a page to look at: what was flagged, and what to mind"),
         ("pars", _pars, _pars_arguments, "print a parameter file with all defaults"),
         ("models", _models, None, "list the published models"),
@@ -113,7 +115,7 @@ def build_parser():
             "simulate",
             _simulate,
             _simulate_arguments,
-            "write simulated ACS/WFC exposures with known cosmic rays",
+            "write simulated exposures with known cosmic rays",
         ),
         ("demo", _demo, _demo_arguments, "simulate, flag and drizzle three exposures, and draw the result"),
         *((its.NAME, its.main, its.add_arguments, its.HELP) for its in training_commands.load()),
@@ -226,6 +228,20 @@ def _apply(arguments):
     _print_table(apply(arguments.files, arguments.masks, **_given(arguments)))
 
 
+def _drizzle_arguments(command):
+    drizzle_command.add_arguments(command, _add_option)
+
+
+def _drizzle(arguments):
+    from .product.call import drizzle
+
+    finished = drizzle(
+        arguments.files, arguments.output, **{**drizzle_command.asked(arguments), **_given(arguments)}
+    )
+    _print_table(finished.table)
+    say(*drizzle_command.said(finished))
+
+
 def _report_arguments(command):
     command.add_argument(
         "files", nargs="+", metavar="FILES", help="Exposures that were flagged, or their mask files, or both"
@@ -253,6 +269,11 @@ def _pars_arguments(command):
         action="store_true",
         help="print AstroDrizzle's, for the exposures that run has flagged",
     )
+    command.add_argument(
+        "--hap",
+        metavar="VISIT",
+        help="print that of 'runsinglehap VISIT -c', for exposures that run has flagged",
+    )
 
 
 def _pars(arguments):
@@ -260,6 +281,10 @@ def _pars(arguments):
         from .handoff import ASTRODRIZZLE_CFG
 
         print(ASTRODRIZZLE_CFG.read_text(encoding="utf-8"), end="")
+    elif arguments.hap:
+        from .product import hap_parameters
+
+        say(hap_parameters.text(arguments.hap).rstrip("\n"))
     else:
         print(cfg_text(), end="")
 
@@ -289,6 +314,7 @@ def _simulate_arguments(command):
     command.add_argument("-n", type=int, help="number of dithered exposures")
     command.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels of a chip")
     command.add_argument("--chips", type=int, help="1 or 2")
+    command.add_argument("--camera", help="ACS/WFC or WFC3/UVIS")
     command.add_argument("--filter", help="e.g. F814W")
     command.add_argument("--exptime", type=float, help="seconds of each exposure")
     command.add_argument("--field", help="sparse, crowded or galaxies")

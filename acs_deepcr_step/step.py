@@ -15,7 +15,7 @@ _HEADINGS = {"run": "Find cosmic rays", "undo": "Take flags back", "apply": "Set
 
 
 def run(input=None, configobj=None, *, executor=None, **pars):
-    """Flag the cosmic rays of calibrated ACS/WFC exposures in their DQ arrays.
+    """Flag the cosmic rays of calibrated exposures of ACS/WFC, WFC3/UVIS and ACS/HRC in their DQ arrays.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def run(input=None, configobj=None, *, executor=None, **pars):
         pixels with DQ 0 before), cr_rate (8-connected groups per second and cm2),
         nexp (exposures that were decided from), n_vetoed (pixels above the threshold
         that the others spared), n_added (pixels below it that they added), status
-        (done, skipped, failed: why), note (exposures of the field that could not be
-        used, and why), seconds.
+        (done, skipped, failed: why), note (what to be careful about, and exposures of
+        the field that could not be used, and why), seconds.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def run(input=None, configobj=None, *, executor=None, **pars):
     given = inputs.expand(parameters.input if input is None else input)
 
     def planned():
-        found = plan.plan_exposures(given.paths, parameters)
+        found = plan.without_unsuited(plan.plan_exposures(given.paths, parameters))
         plan.require_runnable(found.tasks, parameters, executor)
         return plan.plan_fields(found, parameters, given.tables)
 

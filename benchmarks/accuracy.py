@@ -1,6 +1,8 @@
 """What the models find and what they flag by mistake, against the simulator's truth.
 
     python benchmarks/accuracy.py [--quick] [--output DIR] [--stis PATH]
+                                  [--kinds plain psf rays both] [--first-seed N] [--filters F814W ...]
+                                  [--shape 1024 1024] [--precisions float32 ...]
 
 Per field, filter, model and precision: TPR at an FPR of 0.05 % and of 0.5 %, TPR and FPR
 at threshold 0.5, and how many stars of S/N above 20 have a flagged peak without a true
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 
 import common
 import numpy as np
+import simulated_kinds
 import stis_truth
 from real_truth import score
 
@@ -31,17 +34,19 @@ class Sample:
 
     Attributes
     ----------
-    field, filter : str
+    kind, field, filter : str
+        ``simulated_kinds`` has the kinds.
     chips : tuple of simulate.SimulatedChip
     """
 
+    kind: str
     field: str
     filter: str
     chips: tuple[simulate.SimulatedChip, ...]
 
 
-def samples(shape, count):
-    """Simulate chips of every field and filter.
+def samples(shape, count, arguments):
+    """Simulate chips of every kind, field and filter.
 
     Parameters
     ----------
@@ -49,6 +54,8 @@ def samples(shape, count):
         Rows and columns.
     count : int
         Chips of each.
+    arguments : argparse.Namespace
+        Of the command line.
 
     Yields
     ------
@@ -56,9 +63,17 @@ def samples(shape, count):
     """
     for i, field in enumerate(FIELDS):
         for j, band in enumerate(FILTERS):
-            seeds = [FIRST_SEED + 100 * (3 * i + j) + k for k in range(count)]
-            chips = [simulate.chip(shape, filter=band, field=field, seed=seed) for seed in seeds]
-            yield Sample(field, band, tuple(chips))
+            if band not in arguments.filters:
+                continue
+            seeds = [arguments.first_seed + 100 * (3 * i + j) + k for k in range(count)]
+            for kind in arguments.kinds:
+                chips = [
+                    simulate.chip(
+                        shape, filter=band, field=field, seed=seed, **simulated_kinds.settings(kind, first=k)
+                    )
+                    for k, seed in enumerate(seeds)
+                ]
+                yield Sample(kind, field, band, tuple(chips))
 
 
 def models_for(band):
@@ -91,6 +106,7 @@ def figures(sample, name, precision):
     )
     flagged = [flagged_peaks(chip, chip_mask) for chip, chip_mask in zip(sample.chips, mask, strict=True)]
     return {
+        "kind": sample.kind,
         "field": sample.field,
         "filter": sample.filter,
         "model": name,
@@ -132,15 +148,15 @@ def flagged_peaks(chip, mask):
     return stars, flagged
 
 
-def simulated(quick):
+def simulated(arguments):
     """Return the table of all fields, filters, models and precisions."""
-    shape, count = ((512, 512), 1) if quick else ((1024, 1024), 4)
-    rows = [
-        figures(sample, name, precision)
-        for sample in samples(shape, count)
-        for name in models_for(sample.filter)
-        for precision in PRECISIONS
-    ]
+    shape, count = ((512, 512), 1) if arguments.quick else (tuple(arguments.shape), 4)
+    rows = []
+    for sample in samples(shape, count, arguments):
+        for name in models_for(sample.filter):
+            for precision in arguments.precisions:
+                rows.append(figures(sample, name, precision))
+                print(*rows[-1].values(), flush=True)
     return common.table(rows, [f"simulated, 500 s, {count} chips of {shape[0]} x {shape[1]} a row"])
 
 
@@ -159,8 +175,13 @@ def main():
     """Print the tables and write them."""
     parser = common.parser(__doc__, ("simulated", "stis"), repeats=1)
     parser.add_argument("--stis", help="the real STIS pair (benchmarks/stis_truth.py tells where from)")
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--filters", nargs="+", choices=FILTERS, default=list(FILTERS))
+    parser.add_argument("--shape", type=int, nargs=2, default=[1024, 1024])
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    simulated_kinds.add_kinds_argument(parser)
     arguments = parser.parse_args()
-    parts = {"simulated": lambda: simulated(arguments.quick)}
+    parts = {"simulated": lambda: simulated(arguments)}
     if arguments.stis:
         parts["stis"] = lambda: stis(arguments.stis)
     arguments.parts = [part for part in arguments.parts if part in parts]

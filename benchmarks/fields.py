@@ -2,6 +2,7 @@
 
     python benchmarks/fields.py [--n 2] [--seeds FIRST COUNT] [--fields sparse crowded galaxies]
                                 [--code NAME=DIR ...] [--parts together posteriors] [--output DIR] [--quick]
+                                [--kinds plain psf rays both]
 
 Associations of `acs_deepcr_step.simulate`: F814W, 500 s, one chip of 1024x1024, the usual dither, nothing
 that changes between exposures. Each goes through the network once; then every code decides on a copy of it,
@@ -33,6 +34,7 @@ from pathlib import Path
 
 import common
 import numpy as np
+import simulated_kinds
 from checkouts import Code, add_code_argument, codes_of
 from disturbed_figures import Before, Figures, flags_of, probabilities_of
 from field_decisions import judge, measured, together
@@ -41,7 +43,7 @@ from scipy.special import expit
 from acs_deepcr_step import simulate
 
 DEVELOPMENT = 7501
-KINDS = ("sparse", "crowded", "galaxies")
+FIELDS = ("sparse", "crowded", "galaxies")
 _SHAPE, _QUICK_SHAPE = (1024, 1024), (384, 384)
 _FPR = 2e-3
 _BINS = np.array([0, 0.02, 0.05, *np.arange(1, 11) / 10])
@@ -121,22 +123,25 @@ class Measurements:
 
     @cached_property
     def exposures(self):
-        """All exposures by kind of field, (kind: list of Exposure) dict."""
+        """All exposures by field and kind, ((field, kind): list of Exposure) dict."""
         first, count = self.arguments.seeds
         made = {}
         with codes_of(self.arguments, "fields") as codes:
-            for kind in self.arguments.fields:
-                made[kind] = [
-                    one for seed in range(first, first + count) for one in self._measure(kind, seed, codes)
-                ]
+            for field in self.arguments.fields:
+                for kind in self.arguments.kinds:
+                    made[field, kind] = [
+                        one
+                        for seed in range(first, first + count)
+                        for one in self._measure(field, kind, seed, codes)
+                    ]
         return made
 
-    def _measure(self, kind, seed, codes):
+    def _measure(self, field, kind, seed, codes):
         with tempfile.TemporaryDirectory(prefix="acs_deepcr_fields_") as root:
             directory = Path(root) / "exposures"
             files = simulate.association(
                 directory, n=self.arguments.n, shape=self.arguments.shape, chips=1, filter="F814W",
-                exptime=500.0, field=kind, seed=seed,
+                exptime=500.0, field=field, seed=seed, **simulated_kinds.settings(kind, self.arguments.n),
             )  # fmt: skip
             before = [Before.read(path) for path in files]
             alone = [
@@ -157,19 +162,20 @@ class Measurements:
     def together(self):
         """Return the table of the codes."""
         rows = []
-        for kind, exposures in self.exposures.items():
+        for (field, kind), exposures in self.exposures.items():
             for code in exposures[0].together:
                 its = [one.row(code) for one in exposures]
                 for of in (np.mean, np.median):
                     values = {name: float(of([one[name] for one in its])) for name in its[0]}
-                    rows.append({"field": kind, "code": code, "of": of.__name__, **values})
+                    names = {"field": field, "kind": kind, "code": code, "of": of.__name__}
+                    rows.append(names | values)
         names = max((list(row) for row in rows), key=len)
         return self._table([{name: row.get(name, np.nan) for name in names} for row in rows])
 
     def posteriors(self):
         """Return the table of the posteriors."""
         rows = []
-        for kind, exposures in self.exposures.items():
+        for (field, kind), exposures in self.exposures.items():
             p, hit = (
                 np.concatenate([getattr(one.posteriors, name) for one in exposures])
                 for name in ("probability", "hit")
@@ -179,8 +185,8 @@ class Measurements:
                 its = which == i
                 mean, share = (float(one[its].mean()) if its.any() else np.nan for one in (p, hit))
                 rows.append({
-                    "field": kind, "from": float(_BINS[i]), "to": float(_BINS[i + 1]), "posterior": mean,
-                    "cosmic_rays": share, "number": int(its.sum()),
+                    "field": field, "kind": kind, "from": float(_BINS[i]), "to": float(_BINS[i + 1]),
+                    "posterior": mean, "cosmic_rays": share, "number": int(its.sum()),
                 })  # fmt: skip
         return self._table(rows)
 
@@ -206,8 +212,9 @@ def main():
     parser = common.parser(__doc__, ("together", "posteriors"), repeats=1)
     parser.add_argument("--n", type=int, default=2, help="exposures of a field")
     parser.add_argument("--seeds", type=int, nargs=2, default=[DEVELOPMENT, 2], metavar=("FIRST", "COUNT"))
-    parser.add_argument("--fields", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--fields", nargs="+", choices=FIELDS, default=list(FIELDS))
     add_code_argument(parser)
+    simulated_kinds.add_kinds_argument(parser)
     arguments = parser.parse_args()
     arguments.shape = _QUICK_SHAPE if arguments.quick else _SHAPE
     made = Measurements(arguments)

@@ -1,7 +1,8 @@
 """What is left of the cosmic rays in AstroDrizzle's product, and what it cost, by way of rejecting them.
 
     python benchmarks/product.py [--quick] [--n 1 2 4] [--fields ...] [--shape ROWS COLUMNS] [--chips 2]
-                                 [--seeds FIRST COUNT] [--ways ...] [--parts fields robustness good_bits]
+                                 [--seeds FIRST COUNT] [--ways ...] [--kinds plain psf rays both]
+                                 [--parts fields robustness good_bits]
 
 Every association is simulated (`acs_deepcr_step.simulate`) and drizzled once for each way of rejecting its
 cosmic rays. The columns, summed over the seeds:
@@ -29,6 +30,7 @@ from pathlib import Path
 import common
 import product_cases
 import product_good_bits
+import simulated_kinds
 from product_drizzle import drizzle
 from product_figures import measure, summed
 from product_ways import USUAL, WAYS
@@ -86,6 +88,10 @@ def _measured(case, seed, root, arguments):
             yield way_name, measure(simulated, way_name, root, reference)
 
 
+def _chosen(arguments):
+    return arguments.fields, arguments.n, arguments.kinds
+
+
 def _robustness(arguments):
     numbers = [n for n in arguments.n if 2 <= n <= 4]
     return product_cases.of_robustness(
@@ -108,12 +114,13 @@ def main():
         "--references", type=Path, metavar="DIR",
         help="folder with ACS/WFC IDCTAB, D2IMFILE and NPOLFILE, as *.fits.gz: adds a case to robustness",
     )  # fmt: skip
+    simulated_kinds.add_kinds_argument(parser)
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.shape, arguments.chips = [640, 640], 1
     arguments.shape = tuple(arguments.shape)
     parts = {
-        "fields": lambda: table(product_cases.of_fields(arguments.fields, arguments.n), arguments),
+        "fields": lambda: table(product_cases.of_fields(*_chosen(arguments)), arguments),
         "robustness": lambda: table(_robustness(arguments), arguments),
         "good_bits": lambda: product_good_bits.good_bits(arguments),
     }

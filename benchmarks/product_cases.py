@@ -8,6 +8,8 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import simulated_kinds
+
 from acs_deepcr_step import simulate
 
 _REFERENCE_KEYS = {"idc": "IDCTAB", "d2i": "D2IMFILE", "npl": "NPOLFILE"}
@@ -79,19 +81,25 @@ class Case:
         return Simulated(files, companions)
 
 
-def of_fields(fields, numbers):
+def of_fields(fields, numbers, kinds=("plain",)):
     """Return the cases of every field at every number of exposures.
 
     Parameters
     ----------
     fields : sequence of str
     numbers : sequence of int
+    kinds : sequence of str
+        Of ``simulated_kinds``.
 
     Returns
     -------
     list of Case
     """
-    return [Case(name, n, {"field": name}) for name in fields for n in numbers]
+    return [
+        Case(name if kind == "plain" else f"{name} {kind}", n,
+             {"field": name, **simulated_kinds.settings(kind, n)})
+        for name in fields for n in numbers for kind in kinds
+    ]  # fmt: skip
 
 
 def of_robustness(fields, numbers, shape, corrected):

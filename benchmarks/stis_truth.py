@@ -66,26 +66,50 @@ def read_pair(path):
         gain, read_noise = float(hdus[0].header["ATODGAIN"]), float(hdus[0].header["READNSE"])
         first, second = (hdus["SCI", extver].data.astype(np.float32) * gain for extver in (1, 2))
         bad = ((hdus["DQ", 1].data | hdus["DQ", 2].data) & ~CR_BITS) != 0
-    sigma = _noise(first, second, read_noise)
-    difference = first - second
-    difference -= np.median(difference[~bad])
-    # What read noise and photons leave out (charge transfer, flat field) scales the noise up.
-    scatter = 1.4826 * np.median(np.abs(difference / sigma)[~bad])
-    significance = difference / (sigma * max(scatter, 1.0))
-    return [
-        Image(image, _hits(sign * significance, ~bad), ~bad) for image, sign in ((first, 1), (second, -1))
-    ]
+    sigmas = significance(first, second, read_noise, ~bad)
+    return [Image(image, hits(sign * sigmas, ~bad), ~bad) for image, sign in ((first, 1), (second, -1))]
 
 
-def _noise(first, second, read_noise):
-    """Return the noise of the difference of two images where no cosmic ray is, electrons, (R, C)."""
+def significance(first, second, read_noise, use):
+    """Return what the first image has more than the second, in units of its noise.
+
+    Parameters
+    ----------
+    first, second : ndarray, (R, C), float
+        Electrons.
+    read_noise : float
+        Electrons.
+    use : ndarray, (R, C), bool
+        Pixels that count.
+
+    Returns
+    -------
+    ndarray, (R, C)
+    """
     # The lower of the two is free of cosmic rays but biased; the local median is neither.
     level = np.maximum(np.minimum(first, second), ndimage.median_filter((first + second) / 2, 5))
-    return np.sqrt(2 * read_noise**2 + 2 * np.maximum(level, 0))
+    sigma = np.sqrt(2 * read_noise**2 + 2 * np.maximum(level, 0))
+    difference = first - second
+    difference -= np.median(difference[use])
+    # What read noise and photons leave out (charge transfer, flat field) scales the noise up.
+    scatter = 1.4826 * np.median(np.abs(difference / sigma)[use])
+    return difference / (sigma * max(scatter, 1.0))
 
 
-def _hits(significance, use):
-    return grown((significance > SEED_SIGMA) & use, (significance > GROW_SIGMA) & use)
+def hits(sigmas, use):
+    """Return the pixels that a cosmic ray hit.
+
+    Parameters
+    ----------
+    sigmas : ndarray, (R, C)
+        From `significance`.
+    use : ndarray, (R, C), bool
+
+    Returns
+    -------
+    ndarray, (R, C), bool
+    """
+    return grown((sigmas > SEED_SIGMA) & use, (sigmas > GROW_SIGMA) & use)
 
 
 def fetch(directory):

@@ -15,11 +15,13 @@ neither way. What stands in four exposures or more is a source: it is left out w
 around it, and so are pixels that calibration flagged as bad or saturated, the object, and one
 faint source that moves too far for this and would pass for a cosmic ray.
 
-The ways: each exposure by itself ("single"), several together, and AstroDrizzle's own driz_cr
-with its defaults. All eight are flagged in groups of N: for 2, each exposure with one of the other
-half of the visit at another dither point, and once more with its neighbour in time; for 4, both
-rounds of the dither; so every way has the same eight exposures to answer for. --code runs other
-checkouts on copies of the same files.
+The ways, on copies of the same files: the step on each exposure by itself, with the global model,
+with those of three ACS filters and with deepCR's own for this camera (WFC3-UVIS); astroscrappy,
+where it is installed; the step on several exposures together; AstroDrizzle's own driz_cr with its
+defaults. All eight are flagged in groups of N: for 2, each exposure with one of the other half of
+the visit at another dither point, and once more with its neighbour in time; for 4, both rounds of
+the dither; so every way has the same eight exposures to answer for. --code runs other checkouts of
+the step too. The table is that of docs/accuracy.md, in Markdown.
 """
 
 import argparse
@@ -30,10 +32,12 @@ import statistics
 import tempfile
 from collections import Counter
 from dataclasses import astuple, dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from common import version
 from real_truth import EIGHT, count_events, far, found, grown, score
 from scipy import ndimage
 from uvis_ways import HERE, groupings, ways
@@ -49,8 +53,13 @@ FAINT = {
     "idsj02b1q": (402, 345), "idsj02blq": (403, 349), "idsj02bmq": (405, 348), "idsj02boq": (400, 343),
 }  # fmt: skip
 FAINT_REACH = 5
-_LINE = "{:28s} {:9s} {:.4f} {:8.2e} {:.4f} {:8.2e} {:>6} {:>5}"
-_HEAD = f"{'way':28s} {'of eight':9s} {'TPR':6s} {'FPR':8s} {'events':6s} {'far':8s} object  nexp"
+# Rows and columns by which the events are moved to see what noise touches them.
+MOVES = ((30, 0), (0, 30), (-30, 0), (0, -30), (25, 25), (-25, 25))
+_LINE = "| {} | {} | {:.4f} | {:.2e} | {:.4f} | {:.2e} | {} | {} |"
+_HEAD = """\
+| way | exposures | TPR | FPR | events found | far | object flagged in | decided from |
+|---|---|--:|--:|--:|--:|--:|--:|"""
+_PACKAGES = ("acs_deepcr_step", "torch", "drizzlepac", "astroscrappy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +77,8 @@ class Exposure:
         Pixels that count.
     peak : tuple of int
         Row and column of the Kuiper-belt object's brightest pixel.
+    doubtful : ndarray, (R, C), bool
+        Pixels above `GROW_SIGMA` in no event; they do not count.
     """
 
     rootname: str
@@ -76,6 +87,7 @@ class Exposure:
     truth: np.ndarray
     use: np.ndarray
     peak: tuple
+    doubtful: np.ndarray
 
     @property
     def object_pixels(self):
@@ -126,19 +138,55 @@ def read_exposures(paths):
     sources = _sources(frames)
     made = []
     for number, path in enumerate(map(Path, paths)):
-        significance = _significance(frames, number)
+        sigmas = significance(frames, number)
         left_out = sources | bad[number] | _disc(sources.shape, OBJECT, OBJECT_REACH + SOURCE_REACH)
         for place in FAINT.values():  # its own, and those where it stands in the reference
             left_out |= _disc(sources.shape, place, FAINT_REACH)
-        high = (significance > GROW_SIGMA) & ~left_out
-        truth = grown((significance > SEED_SIGMA) & ~left_out, high)
-        use = ~left_out & ~(high & ~truth)
-        made.append(Exposure(path.name[:9], path, raw[number], truth, use, _object_peak(frames[number])))
+        high = (sigmas > GROW_SIGMA) & ~left_out
+        truth = grown((sigmas > SEED_SIGMA) & ~left_out, high)
+        doubtful = high & ~truth
+        peak, use = _object_peak(frames[number]), ~left_out & ~doubtful
+        made.append(Exposure(path.name[:9], path, raw[number], truth, use, peak, doubtful))
     return made
 
 
-def _significance(frames, number):
-    """Return what an exposure has more than the others, in units of its noise, (R, C)."""
+def chance_pixels(exposure):
+    """Return how many pixels of the truth are noise that happens to touch an event.
+
+    Parameters
+    ----------
+    exposure : Exposure
+
+    Returns
+    -------
+    float
+        Doubtful pixels that touch the events where these are moved to another place, mean of some moves.
+    """
+    counts = []
+    free = (exposure.use | exposure.doubtful) & ~ndimage.binary_dilation(exposure.truth, EIGHT, iterations=3)
+    for move in MOVES:
+        moved = np.roll(exposure.truth, move, (0, 1))
+        around = ndimage.binary_dilation(moved, EIGHT) & ~moved
+        noise = exposure.doubtful & free & ~moved
+        touching = grown(around & noise, noise)
+        counts.append(np.count_nonzero(touching) * np.count_nonzero(around) / np.count_nonzero(around & free))
+    return statistics.mean(counts)
+
+
+def significance(frames, number):
+    """Return what an exposure has more than the others, in units of its noise.
+
+    Parameters
+    ----------
+    frames : ndarray, (N, R, C)
+        Electrons, each exposure less its median.
+    number : int
+        Which of them, from 0.
+
+    Returns
+    -------
+    ndarray, (R, C)
+    """
     others = np.delete(frames, number, axis=0)
     reference = np.median(others, axis=0)
     scatter = 1.4826 * np.median(np.abs(others - reference), axis=0)
@@ -243,20 +291,19 @@ def measure(exposures, groups, flag):
     return [figures(exposure, *flagged[exposure.rootname]) for exposure in exposures]
 
 
-def _print(name, rows, verbose):
-    """Print the mean and median of a way, and what its table said.
+def _print(way, rows, verbose):
+    """Print the means of a way, and what its table said.
 
     Of the object: the exposures with a flag on it, and in an exposure's own row the flags.
     """
-    for what, take in (("mean", statistics.mean), ("median", statistics.median)):
-        values = (take(getattr(row, key) for row in rows) for key in ("tpr", "fpr", "events", "far"))
-        on_object = sum(row.object_flagged > 0 for row in rows)
-        counts = sorted({row.nexp for row in rows})
-        print(_LINE.format(name, what, *values, on_object, "/".join(map(str, counts))), flush=True)
+    values = (statistics.mean(getattr(row, key) for row in rows) for key in ("tpr", "fpr", "events", "far"))
+    on_object = f"{sum(row.object_flagged > 0 for row in rows)} of {len(rows)}"
+    counts = sorted({row.nexp for row in rows})
+    print(_LINE.format(way.name, way.n, *values, on_object, "/".join(map(str, counts))), flush=True)
     for row in rows if verbose else ():
         print(_LINE.format("", *astuple(row)[:-1]))
     said = Counter(part for row in rows for part in re.sub(r"idsj02\w+ ", "", row.note).split("; ") if part)
-    for note, times in said.most_common():
+    for note, times in said.most_common() if verbose else ():
         print(f"    {times} times: {note}")
 
 
@@ -268,19 +315,22 @@ def main():
     parser.add_argument(
         "--code", nargs="+", action="extend", default=[], metavar="NAME=CHECKOUT", help="other checkouts"
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="a row for each exposure")
+    parser.add_argument("-v", "--verbose", action="store_true", help="what each exposure gave")
     options = parser.parse_args()
-    codes = {**dict(code.split("=", 1) for code in options.code), "now": HERE}
+    codes = {**dict(code.split("=", 1) for code in options.code), "": HERE}
     with tempfile.TemporaryDirectory() as directory:
         exposures = read_exposures(unpack(options.directory, directory))
-        print(f"{sum(count_events(e.truth) for e in exposures)} events,", end=" ")
-        print(f"{sum(np.count_nonzero(e.truth) for e in exposures)} pixels in {len(exposures)} exposures")
+        events, pixels = (sum(of(e.truth) for e in exposures) for of in (count_events, np.count_nonzero))
+        noise = sum(map(chance_pixels, exposures))
+        print(f"{events} events, {pixels} pixels in {len(exposures)} exposures;", end=" ")
+        print(f"some {noise:.0f} of the pixels are noise that touches an event")
         for n in options.n:
             for name, groups in groupings(exposures, n).items():
                 print(f"{name}:", "; ".join(" ".join(e.rootname for e in group) for group in groups))
         print(_HEAD)
-        for name, groups, flag in ways(exposures, options.n, codes):
-            _print(name, measure(exposures, groups, flag), options.verbose)
+        for way in ways(exposures, options.n, codes):
+            _print(way, measure(exposures, way.groups, way.flag), options.verbose)
+    print(f"\nMeasured {date.today()} with", ", ".join(f"{one} {version(one)}" for one in _PACKAGES))
 
 
 if __name__ == "__main__":

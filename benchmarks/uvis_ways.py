@@ -4,26 +4,53 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import tools
 from astropy.io import fits
 from product_drizzle import quietly
 
 from acs_deepcr_step.arrays.dq import CR_ACSREJ, CR_ASTRODRIZZLE
 
 HERE = Path(__file__).resolve().parents[1]
-# What runs the step in a process of its own: consensus, then paths.
+FILTER_MODELS = ("ACS-WFC-F435W", "ACS-WFC-F606W", "ACS-WFC-F814W")
+# deepCR's own for this camera; its authors advise the lower threshold.
+CAMERA_MODEL, CAMERA_THRESHOLDS = "WFC3-UVIS", (0.5, 0.1)
+# Read noise as in the headers; the rest as in the published comparison of the models.
+_ASTROSCRAPPY = {"sigclip": 4.5, "objlim": 2.0, "readnoise": 3.08}
+# What runs the step in a process of its own: parameters, then paths.
 _STEP = """
 import json, pathlib, sys, warnings
 warnings.simplefilter("ignore")
 import acs_deepcr_step
-table = acs_deepcr_step.run(
-    sys.argv[2:], consensus=sys.argv[1], any_detector=True, runfile="", progress=False
-)
+table = acs_deepcr_step.run(sys.argv[2:], runfile="", progress=False, **json.loads(sys.argv[1]))
 rows = {pathlib.Path(r["filename"]).name: [int(r["nexp"]), str(r["note"])] for r in table}
 print(json.dumps([acs_deepcr_step.__file__, rows]))
 """
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of flagging the exposures.
+
+    Attributes
+    ----------
+    name : str
+    n : str
+        Exposures that are flagged together.
+    groups : list of list
+        The exposures of each call.
+    flag : callable
+        Takes paths, and returns flags, `nexp` and `note` by rootname.
+    """
+
+    name: str
+    n: str
+    groups: list
+    flag: Callable
 
 
 def groupings(exposures, n):
@@ -49,14 +76,16 @@ def groupings(exposures, n):
     return {"2": apart, "2 in a row": in_a_row}
 
 
-def step(paths, consensus, checkout=HERE):
+def step(paths, checkout=HERE, **parameters):
     """Flag exposures with the package of a checkout, in a process of its own.
 
     Parameters
     ----------
     paths : list of Path
-    consensus : str
     checkout : path-like
+        One of before UVIS was taken as it comes gets the switch that it needs.
+    **parameters
+        Of `acs_deepcr_step.run`.
 
     Returns
     -------
@@ -64,7 +93,9 @@ def step(paths, consensus, checkout=HERE):
         Flags, `nexp` and `note` by rootname.
     """
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    command = [sys.executable, "-P", "-c", _STEP, consensus, *map(str, paths)]
+    if Path(checkout) != HERE:
+        parameters["any_detector"] = True
+    command = [sys.executable, "-P", "-c", _STEP, json.dumps(parameters), *map(str, paths)]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     module, rows = json.loads(done.stdout)
     if not Path(module).is_relative_to(Path(checkout).resolve()):
@@ -93,13 +124,29 @@ def driz_cr(paths):
     return {path.name[:9]: (_flags(path, CR_ASTRODRIZZLE), len(paths), "") for path in paths}
 
 
+def astroscrappy(paths):
+    """Flag exposures with astroscrappy, each by itself.
+
+    Parameters
+    ----------
+    paths : list of Path
+
+    Returns
+    -------
+    dict of str to tuple
+        As of `step`.
+    """
+    find = tools.astroscrappy(**_ASTROSCRAPPY)
+    return {path.name[:9]: (find(fits.getdata(path, "SCI").astype("f4")), 1, "") for path in paths}
+
+
 def _flags(path, bit):
     with fits.open(path, memmap=False) as hdus:
         return (hdus["DQ", 1].data & bit) != 0
 
 
 def ways(exposures, numbers, codes):
-    """Yield the name, the groups and the flagging function of each way.
+    """Yield the ways of flagging the exposures, those of each number of them next to one another.
 
     Parameters
     ----------
@@ -107,12 +154,23 @@ def ways(exposures, numbers, codes):
     numbers : list of int
         Exposures to a group.
     codes : dict of str to path-like
-        Checkouts by name.
+        Checkouts by name; that of this benchmark under an empty name.
     """
     for code, checkout in codes.items():
-        yield f"single, {code}", [exposures], partial(step, consensus="no", checkout=checkout)
+        yield Way(_named("step", code), "1", [exposures], partial(step, consensus="no", checkout=checkout))
+    for model in FILTER_MODELS:
+        yield Way(f"step, {model}", "1", [exposures], partial(step, consensus="no", model=model))
+    for threshold in CAMERA_THRESHOLDS:
+        settings = {"consensus": "no", "model": CAMERA_MODEL, "threshold": threshold}
+        yield Way(f"{CAMERA_MODEL} at {threshold}", "1", [exposures], partial(step, **settings))
+    if tools.version("astroscrappy") != "not installed":
+        yield Way("astroscrappy", "1", [exposures], astroscrappy)
     for n in numbers:
         for name, groups in groupings(exposures, n).items():
             for code, checkout in codes.items():
-                yield f"together {name}, {code}", groups, partial(step, consensus="auto", checkout=checkout)
-            yield f"driz_cr {name}", groups, driz_cr
+                yield Way(_named("step", code), name, groups, partial(step, checkout=checkout))
+            yield Way("AstroDrizzle", name, groups, driz_cr)
+
+
+def _named(way, code):
+    return f"{way}, {code}" if code else way

@@ -1,4 +1,4 @@
-"""Write the tables of parameters, commands, models, reasons and public names into the pages.
+"""Write the tables of parameters, commands, models, cameras, reasons and public names into the pages.
 
     python tools/write_tables.py
 
@@ -19,6 +19,7 @@ MADE = {
     "commands": tables.commands,
     "models": tables.published_models,
     "reasons": tables.reasons,
+    "cameras": tables.cameras,
     "public names": tables.public_names,
     "training modules": tables.training_modules,
 }

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import ExposureError
 from ..instruments import Instrument
+from .suitability import Caution
 
 __all__ = [
     "MOST_PIXELS",
@@ -126,7 +127,10 @@ class Exposure:
         When the headers were read.
     provenance : dict of str to str, float, int or bool
         Cards of an earlier run of the step; empty where there was none.
-    warnings : tuple of str
+    unsuited : tuple of str
+        Why it is not for the step to decide on, although it flagged it before.
+    cautions : tuple of suitability.Caution
+        Why its flags need a look.
     """
 
     path: Path
@@ -140,7 +144,13 @@ class Exposure:
     spans: tuple[Span, ...]
     state: FileState
     provenance: dict[str, str | float | int | bool]
-    warnings: tuple[str, ...] = ()
+    unsuited: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+
+    @property
+    def warnings(self):
+        """The cautions as sentences that name the file."""
+        return tuple(f"{self.path.name}: {caution}" for caution in self.cautions)
 
 
 @dataclass(frozen=True, eq=False)

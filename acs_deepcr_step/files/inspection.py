@@ -13,7 +13,7 @@ from astropy.io import fits
 
 from .. import instruments
 from ..errors import ExposureError
-from . import fitsbytes, structure
+from . import fitsbytes, structure, suitability
 from .exposure import MOST_PIXELS, Chip, Exposure, FileState
 from .fits_reader import quiet
 
@@ -53,7 +53,7 @@ def inspect(path, any_detector=False):
     ----------
     path : path-like
     any_detector : bool
-        Whether detectors other than ACS/WFC are allowed (never ACS/SBC).
+        Whether detectors are allowed that are not taken as they come (never those that are no CCDs).
 
     Returns
     -------
@@ -158,9 +158,12 @@ def _number(header, key):
 
 
 def _checked(path, state, headers, spans, any_detector):
-    primary, faults, notes = headers[0], [], []
-    instrument = instruments.find(_text(primary, "INSTRUME").upper(), _text(primary, "DETECTOR").upper())
-    _check_instrument(instrument, any_detector, faults, notes)
+    primary = headers[0]
+    instrument = _instrument(primary)
+    provenance = {key: primary[key] for key in primary if key == "DEEPCR" or key.startswith("DCR")}
+    unsuited = suitability.refusals(instrument, any_detector, primary)
+    # What the step flagged, it can undo, whatever it is.
+    faults = [] if provenance else list(unsuited)
     extensions = _extensions(headers, faults)
     if "DCRCLEAN" in primary:
         faults.append("its SCI pixels were filled by this step: give the exposure that it was made of")
@@ -175,26 +178,30 @@ def _checked(path, state, headers, spans, any_detector):
         faults.append("it has no SCI extension: give a calibrated exposure (*_flc.fits)")
     if faults:
         raise ExposureError(f"{path} cannot be processed: {'; '.join(dict.fromkeys(faults))}.")
-    shortest = min(chip.exptime for chip in chips)
-    if shortest < instrument.shortest_exptime:
-        notes.append(
-            f"exposure time {shortest:g} s is below the {instrument.shortest_exptime:g} s "
-            "that the models were trained on"
-        )
+    telling = [primary, *(headers[chip.sci] for chip in chips)]
+    shortest, filter_name = min(chip.exptime for chip in chips), _filter_name(primary)
     return Exposure(
         path=path,
         rootname=fitsbytes.header_text(_text(primary, "ROOTNAME") or path.name.split("_")[0]).lower(),
         expstart=_number(primary, "EXPSTART"),
         instrument=instrument,
-        filter=_filter_name(primary),
+        filter=filter_name,
         passband=_passband(primary),
-        follows_target=_text(primary, "MTFLAG").upper() in ("T", "TRUE"),
+        follows_target=suitability.follows_target(primary),
         chips=tuple(chips),
         spans=spans,
         state=state,
-        provenance={key: primary[key] for key in primary if key == "DEEPCR" or key.startswith("DCR")},
-        warnings=tuple(f"{path.name}: {note}: look at its mask before you rely on it." for note in notes),
+        provenance=provenance,
+        unsuited=tuple(unsuited),
+        cautions=suitability.cautions(instrument, telling, filter_name, shortest),
     )
+
+
+def _instrument(primary):
+    """Return the record of the detector, at the exposure's gain."""
+    gain = _number(primary, "CCDGAIN")
+    name, detector = (_text(primary, key).upper() for key in ("INSTRUME", "DETECTOR"))
+    return instruments.find(name, detector, _number(primary, "ATODGAIN") if math.isnan(gain) else gain)
 
 
 def _check_sizes(chip, spans, faults):
@@ -205,22 +212,6 @@ def _check_sizes(chip, spans, faults):
         size = chip.shape[0] * chip.shape[1] * dtype.itemsize
         if spans[index].end - spans[index].data != size + -size % fitsbytes.BLOCK:
             faults.append(f"[{name},{chip.extver}] is not as large as its shape implies")
-
-
-def _check_instrument(instrument, any_detector, faults, notes):
-    if instrument.refusal:
-        faults.append(instrument.refusal)
-    elif not instrument.name:
-        faults.append("its header does not say which instrument took it (INSTRUME)")
-    elif instrument.trained:
-        return
-    elif not any_detector:
-        faults.append(
-            f"it is of {instrument}, and the models were trained on {instruments.ACS_WFC}: "
-            "set any_detector=True to try them all the same"
-        )
-    else:
-        notes.append(f"the models were trained on {instruments.ACS_WFC}, not on {instrument}")
 
 
 def _extensions(headers, faults):
@@ -241,7 +232,9 @@ def _extensions(headers, faults):
 
 def _filter_name(primary):
     """Name of the filter: FILTER1 and FILTER2 without the clear positions."""
-    names = [_text(primary, key).upper() for key in ("FILTER", "FILTER1", "FILTER2")]
+    # WFPC2 numbers its filters there.
+    keys = ("FILTNAM1", "FILTNAM2") if "FILTNAM1" in primary else ("FILTER", "FILTER1", "FILTER2")
+    names = [_text(primary, key).upper() for key in keys]
     return "+".join(name for name in names if name and not name.startswith(("CLEAR", "N/A")))
 
 

@@ -63,7 +63,7 @@ class ChipImage:
         return cls(
             background.subtracted_from(image),
             scaled_probability,
-            dq.is_saturated(image, instrument.full_well, bits),
+            dq.is_saturated(image, instrument.saturation, bits),
             background,
             instrument.full_rows,
             ((bits & dq.NO_IMAGE) != 0) | ~np.isfinite(image),

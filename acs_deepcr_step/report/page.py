@@ -10,7 +10,7 @@ from .. import __version__
 from ..arrays.reasons import REASONS
 from ..files.atomic import atomic, write_private
 from ..files.rights import Rights, strictest
-from ..instruments import ACS_WFC
+from ..work import results
 from . import MARK, cutouts, flagged_exposures, merit, page_warnings, sections
 
 __all__ = ["write_page"]
@@ -58,7 +58,7 @@ def write_page(inputs, path, table=None):
         shown_findings=_SHOWN_FINDINGS,
         sections=exposure_sections,
         settings=_count_settings(exposure_sections),
-        usual_rate=merit.usual_rate(ACS_WFC),
+        usual_rates=_usual_rates(exposure_sections),
         has_fields=any(section.mask.nexp > 1 for section in exposure_sections),
         most_cutouts=cutouts.MOST,
         reasons=REASONS,
@@ -93,7 +93,19 @@ def _notes_by_file(table):
 
 
 def _note_of(exposure, notes):
-    return notes.get(os.path.realpath(exposure.path), notes.get(exposure.path.name, ""))
+    note = notes.get(os.path.realpath(exposure.path), notes.get(exposure.path.name, ""))
+    return results.unused_in(note, exposure.cautions)
+
+
+def _usual_rates(exposure_sections):
+    """Return what is usual on each detector of the page, by name."""
+    detectors = {
+        str(section.exposure.instrument): section.exposure.instrument for section in exposure_sections
+    }
+    return [
+        {"name": name, "rate": merit.usual_rate(one), "fraction": merit.usual_fraction(one, 1000.0)}
+        for name, one in sorted(detectors.items())
+    ]
 
 
 def _count_settings(exposure_sections):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import ModelError
-from ..instruments import ACS_WFC
+from ..files.suitability import CAUTIONS
 from ..network import models
 from ..work import results
 
@@ -57,6 +57,10 @@ class _Kind:
     action: str
 
 
+def _of_caution(kind):
+    return _Kind(kind.title, kind.action[0].upper() + kind.action[1:])
+
+
 # In the order in which they are shown.
 _KINDS = {
     "failed": _Kind(
@@ -73,6 +77,7 @@ _KINDS = {
         "AstroDrizzle will not see them. Before drizzling run acs-deepcr apply, or the step with "
         "update_dq=yes.",
     ),
+    **{name: _of_caution(kind) for name, kind in CAUTIONS.items()},
     "stars": _Kind(
         "Many stars have a flagged core",
         "Look at the cut-outs of star-like sources with a flagged core. If they are stars, raise the "
@@ -102,18 +107,9 @@ _KINDS = {
         "16384). Along a column it is bleeding charge or a bad column. A cosmic ray that came in flat needs "
         "nothing more.",
     ),
-    "short": _Kind(
-        f"Exposures shorter than {ACS_WFC.shortest_exptime:g} s",
-        "The models were trained on longer ones, and sharp stars may pass for cosmic rays here. Look at the "
-        "star-like sources before you rely on the mask; a higher threshold spares more of them.",
-    ),
     "filter": _Kind(
         "A model used outside its filter",
         "Use model=auto, which takes the filter's own model where there is one, or the global ACS-WFC.",
-    ),
-    "detector": _Kind(
-        f"Not {ACS_WFC}",
-        f"The models were trained on {ACS_WFC} alone. Look at the cut-outs before you rely on the mask.",
     ),
     "alone": _Kind(
         "Other exposures of the field that could not be used",
@@ -167,7 +163,7 @@ def of_exposure(exposure, mask, chips, note=""):
     for chip in chips:
         cases += [*_cases_of_rate(chip), *_cases_of_trails(chip)]
     cases += [*_cases_of_dq(mask, chips), *_cases_of_stars(chips)]
-    cases += [*_cases_of_training(exposure, mask, chips), *_cases_of_field(mask, note)]
+    cases += [*_cases_of_kind(exposure, mask), *_cases_of_field(mask, note)]
     return [_warning(case.kind, [Finding(exposure.path.name, case.text)]) for case in cases]
 
 
@@ -239,17 +235,14 @@ def _cases_of_stars(chips):
         yield _Case("stars", f"{n_flagged:,} of {n_stars:,} star-like sources ({share})")
 
 
-def _cases_of_training(exposure, mask, chips):
+def _cases_of_kind(exposure, mask):
     """Yield in what the exposure differs from those that the model was trained on."""
-    exptime = min(chip.exptime for chip in chips)
-    if exptime < exposure.instrument.shortest_exptime:
-        yield _Case("short", f"{exptime:g} s")
+    for caution in exposure.cautions:
+        yield _Case(caution.kind, caution.text)
     trained = _training_filter(mask)
     if trained and trained not in exposure.filter.split("+"):
         text = f"{mask.made_by.model} was trained on {trained}, the exposure was taken in {exposure.filter}"
         yield _Case("filter", text)
-    if not exposure.instrument.trained:
-        yield _Case("detector", str(exposure.instrument))
 
 
 def _cases_of_field(mask, note):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from ..arrays import dq
-from . import cosmic_rays, detector, truth
+from . import cosmic_rays, detector, silicon, truth
 
 __all__ = ["SimulatedChip", "expose"]
 
@@ -39,7 +39,7 @@ class SimulatedChip:
     stars: np.ndarray
 
 
-def expose(light, ccd, bandpass, exptime, options, rng):
+def expose(light, ccd, backdrop, place, exptime, options, rng):
     """Collect and read out the light of one chip, with cosmic rays and without.
 
     Parameters
@@ -47,8 +47,8 @@ def expose(light, ccd, bandpass, exptime, options, rng):
     light : rendering.Light
         Its electrons are changed in place.
     ccd : detector.Detector
-    bandpass : filters.Bandpass
-        For its sky.
+    backdrop : backdrop.Backdrop
+    place : field.Place
     exptime : float
         Seconds.
     options : SimulationOptions
@@ -58,23 +58,23 @@ def expose(light, ccd, bandpass, exptime, options, rng):
     -------
     SimulatedChip
     """
-    sky = bandpass.sky * exptime if options.sky is None else options.sky
     expected = light.electrons
-    expected += max(sky, 0.0)
+    expected += backdrop.expected(place)
     expected *= ccd.sensitivity
     expected += ccd.dark * exptime
     electrons = rng.poisson(expected).astype(np.float32)
     noise = detector.draw_noise(expected.shape, rng)
     clean = hit = detector.read(electrons, ccd, noise, exptime, options)
     if options.cosmic_rays:
-        electrons += cosmic_rays.charge(expected.shape, exptime, options.cr_rate, rng)
+        chip = silicon.of(options.cosmic_ray_version, options.camera)
+        electrons += cosmic_rays.charge(expected.shape, exptime, options.cr_rate, rng, chip)
         hit = detector.read(electrons, ccd, noise, exptime, options)
     charge = hit.sci - clean.sci
     cr = charge > np.maximum(truth.LIMIT_SIGMA * clean.err, truth.LIMIT_ELECTRONS)
     stars = _catalogue(light.stars, clean)
     sci = hit.sci
-    if sky < 0:
-        sci += np.rint(sky * detector.STEP) / detector.STEP
+    if backdrop.sky < 0:
+        sci += np.rint(backdrop.sky * detector.STEP) / detector.STEP
     return SimulatedChip(sci, hit.err, hit.dq, cr, charge, clean.dq, stars)
 
 

@@ -5,9 +5,10 @@ uniform number. A relativistic particle of charge z leaves in silicon the Landau
 Particle Data Group's review (most probable loss; width xi), z squared times as much for a nucleus, with
 3.62 eV per electron. Electrons that it knocks on with more than `_DELTA_ENERGY` (delta rays) leave the track
 and wander, which makes worms and tails. On its way to the pixels the charge diffuses, most where it was made
-near the back of the chip. The rate, the depth and the diffusion are free within what ACS shows: about 1.0 to
-1.3 events per second and cm2, 1.5 per cent of the pixels in 1000 s, a median near 1000 electrons, few below
-500, 4 pixels in size.
+near the back of the chip. The rate is free, and the depth and the diffusion are those of ``silicon``. Those
+of version 1 are free within what ACS shows: about 1.0 to 1.3 events per second and cm2, 1.5 per cent of the
+pixels in 1000 s, a median near 1000 electrons, few below 500, 4 pixels in size. In version 2 some particles
+are slower than minimum ionising ones: secondaries and albedo protons of 70 MeV and more.
 
 Nuclei heavier than the proton are primaries only, and primaries are the lesser part of what hits a CCD in
 low Earth orbit. The Particle Data Group's spectrum of nucleons is 1.8e4 E^-2.7 per (m2 s sr GeV); above the
@@ -22,22 +23,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erf
 
-from ..instruments import ACS_WFC
+from .silicon import SHARP
 
-__all__ = ["DEPTH_UM", "charge"]
+__all__ = ["charge"]
 
-DEPTH_UM = 10.0  # silicon that collects charge, of the thinned chip's 12 to 17 micron
-_PIXEL_UM = ACS_WFC.pixel_microns
 _EV_PER_ELECTRON = 3.62
 _BETA_GAMMA = 3.0  # minimum ionising; most of the galactic protons that reach low Earth orbit
+_SLOWEST = 0.4  # of the slow ones: protons of 70 MeV; what is slower stops in the spacecraft
 # Charges, and shares among galactic cosmic rays at some GeV per nucleon: He, CNO, Ne-Si, Fe.
 _NUCLEI = np.array([2, 7, 12, 26])
 _ABUNDANCES = np.array([0.082, 0.0044, 0.0013, 0.0003])
 _PRIMARY_SHARE = 0.25  # of all events; the rest, and most of the primaries, are of charge one
 _CHARGES = np.array([1, *_NUCLEI])
 _SHARES = np.array([1 - _PRIMARY_SHARE * _ABUNDANCES.sum(), *(_PRIMARY_SHARE * _ABUNDANCES)])
-# Diffusion in pixels rms, of charge made at the front and at the back of the chip.
-_DIFFUSION_FRONT, _DIFFUSION_BACK = 0.13, 0.36
 _DIFFUSION_REACH = 2  # pixels on each side that get some of a point's charge
 _SPACING = 0.25  # pixels between the points that stand for a track
 _DELTA_ENERGY = 20e3  # eV: a knocked-on electron of this energy has a range of some 5 micron
@@ -111,7 +109,7 @@ class _Points:
     electrons: np.ndarray
 
 
-def charge(shape, exptime, rate, rng):
+def charge(shape, exptime, rate, rng, silicon=SHARP):
     """Draw the cosmic rays of one exposure.
 
     Parameters
@@ -123,32 +121,38 @@ def charge(shape, exptime, rate, rng):
     rate : float
         Events per second and cm2.
     rng : numpy.random.Generator
+    silicon : silicon.Silicon, optional
+        Of the chip; by default that of version 1.
 
     Returns
     -------
     ndarray, (R, C), float32
         Whole electrons that the events leave in each pixel, before any saturation.
     """
-    area = shape[0] * shape[1] * (_PIXEL_UM * 1e-4) ** 2
+    area = shape[0] * shape[1] * (silicon.pixel_um * 1e-4) ** 2
     number = rng.poisson(rate * exptime * area)
     if number == 0:
         return np.zeros(shape, np.float32)
-    particles = _particles(number, rng)
-    lines = _lines(shape, particles, rng)
-    expected = _collected(shape, _tracks(particles, lines, rng))
+    particles = _particles(number, silicon, rng)
+    lines = _lines(shape, particles, silicon, rng)
+    expected = _collected(shape, _tracks(particles, lines, silicon, rng), silicon)
     hit = np.flatnonzero(expected > 1e-3)
     electrons = np.zeros(expected.size, np.float32)
     electrons[hit] = rng.poisson(expected[hit])
     return electrons.reshape(shape)
 
 
-def _particles(number, rng):
+def _particles(number, silicon, rng):
     cosine = np.sqrt(rng.uniform(1e-4, 1, number))
-    path = DEPTH_UM / cosine
+    path = silicon.depth_um / cosine
     charges = rng.choice(_CHARGES, number, p=_SHARES)
-    beta2 = _BETA_GAMMA**2 / (1 + _BETA_GAMMA**2)
+    speed = _BETA_GAMMA
+    if silicon.slow:
+        slow = rng.random(number) < silicon.slow
+        speed = np.where(slow, rng.uniform(_SLOWEST, _BETA_GAMMA, number), _BETA_GAMMA)
+    beta2 = speed**2 / (1 + speed**2)
     xi = 17.84 * path / beta2 * charges**2  # (K/2) <Z/A> rho x / beta2, with 2.33 g/cm3
-    most_probable = xi * (np.log(2 * 511e3 * _BETA_GAMMA**2 / 173.0) + np.log(xi / 173.0) + 0.2 - beta2)
+    most_probable = xi * (np.log(2 * 511e3 * speed**2 / 173.0) + np.log(xi / 173.0) + 0.2 - beta2)
     # A standard Landau variable (stable law of index 1, skewness 1) by Chambers, Mallows and Stuck; its
     # mode is -0.22.
     u = rng.uniform(-np.pi / 2, np.pi / 2, number)
@@ -160,10 +164,10 @@ def _particles(number, rng):
     return _Particles(cosine, path, energy, xi)
 
 
-def _lines(shape, particles, rng):
+def _lines(shape, particles, silicon, rng):
     """Draw where the particles go; the middle of each path lies anywhere on the chip."""
     number = particles.path.size
-    length = particles.path * np.sqrt(1 - particles.cosine**2) / _PIXEL_UM
+    length = particles.path * np.sqrt(1 - particles.cosine**2) / silicon.pixel_um
     angle = rng.uniform(0, 2 * np.pi, number)
     cosine, sine = np.cos(angle), np.sin(angle)
     x0 = rng.uniform(-0.5, shape[1] - 0.5, number) - 0.5 * length * cosine
@@ -171,7 +175,7 @@ def _lines(shape, particles, rng):
     return _Lines(x0, y0, length, cosine, sine)
 
 
-def _tracks(particles, lines, rng):
+def _tracks(particles, lines, silicon, rng):
     """Return the charge along all paths, and that of the delta rays."""
     excess = particles.energy - 12 * particles.xi  # what a hard collision took beyond the usual loss
     delta_energy = np.where(excess > _DELTA_ENERGY, excess, 0.0)
@@ -186,7 +190,7 @@ def _tracks(particles, lines, rng):
     x, y = lines.at(event, share)
     born = rng.uniform(size=steps.size)
     which = np.flatnonzero(delta_energy)
-    deltas = _delta_rays(delta_energy[which], *lines.at(which, born[which]), born[which], rng)
+    deltas = _delta_rays(delta_energy[which], *lines.at(which, born[which]), born[which], silicon, rng)
     return _Points(
         np.concatenate((x, deltas.x)),
         np.concatenate((y, deltas.y)),
@@ -195,11 +199,11 @@ def _tracks(particles, lines, rng):
     )
 
 
-def _delta_rays(energy, x, y, depth, rng):
+def _delta_rays(energy, x, y, depth, silicon, rng):
     """Return the charge along the wandering paths of delta rays that begin at x, y and depth."""
     number = energy.size
     # Range in silicon by Kanaya and Okayama, pixels.
-    reach = np.minimum(0.032 * (energy / 1e3) ** 1.67 / _PIXEL_UM, 60.0)
+    reach = np.minimum(0.032 * (energy / 1e3) ** 1.67 / silicon.pixel_um, 60.0)
     heading = rng.uniform(0, 2 * np.pi, number)[:, None] + np.cumsum(
         rng.normal(size=(number, _DELTA_STEPS)) * 0.35, axis=1
     )
@@ -215,10 +219,10 @@ def _delta_rays(energy, x, y, depth, rng):
     )
 
 
-def _collected(shape, points):
+def _collected(shape, points, silicon):
     """Return the charge in the pixels after its diffusion, (R C,) float64."""
     depth, reach = points.depth, _DIFFUSION_REACH
-    sigma = np.sqrt(_DIFFUSION_FRONT**2 + (_DIFFUSION_BACK**2 - _DIFFUSION_FRONT**2) * depth)
+    sigma = silicon.diffusion(depth)
     near = (
         (points.x > -reach) & (points.x < shape[1] + reach)
         & (points.y > -reach) & (points.y < shape[0] + reach)

@@ -1,8 +1,9 @@
 """The detector: pixels that are hot, bad or full, and the amplifiers that read and digitise them.
 
-Gains and read noises are those of ACS/WFC after its repair in 2009 (ACS Instrument Handbook). Chip 1
-(EXTVER 2) is read by amplifiers A (left) and B, chip 2 (EXTVER 1) by C and D. Calibrated pixels have bias
-and dark subtracted and keep the sky.
+Gains and read noises are those of ACS/WFC after its repair in 2009 (ACS Instrument Handbook), and rounded
+ones of WFC3/UVIS (WFC3 Instrument Handbook, headers of 2018). In both, chip 1 (EXTVER 2) is read by
+amplifiers A (left) and B, chip 2 (EXTVER 1) by C and D. Calibrated pixels have bias and dark subtracted and
+keep the sky.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import numpy as np
 from ..arrays import dq
 
 __all__ = [
-    "AMPLIFIERS", "BIAS_DN", "DARK", "Detector", "GAINS", "READ_NOISE", "Readout", "ReadoutNoise", "STEP",
-    "Section", "bleed", "draw", "draw_noise", "read", "sections",
+    "ACS_WFC", "AMPLIFIERS", "BIAS_DN", "DARK", "Detector", "Electronics", "GAINS", "READ_NOISE", "Readout",
+    "ReadoutNoise", "STEP", "Section", "UVIS", "bleed", "draw", "draw_noise", "read", "sections",
 ]  # fmt: skip
 
 AMPLIFIERS = "ABCD"
@@ -26,6 +27,40 @@ _LEFT_AND_RIGHT = {1: "AB", 2: "CD"}  # by CCDCHIP
 _HALF = 2048  # columns of a chip that an amplifier reads
 
 
+@dataclass(frozen=True, eq=False)
+class Electronics:
+    """The CCDs of a camera and what reads them.
+
+    Attributes
+    ----------
+    gains : dict of str to float
+        By amplifier, e-/DN at the nominal gain.
+    read_noise : dict of str to float
+        By amplifier, electrons.
+    nominal_gain : float
+        CCDGAIN that is usual.
+    full_well : float
+        Usual charge at which a pixel bleeds, electrons.
+    dark : float
+        Mean, e-/s.
+    bias_dn : int
+        Level that the converter adds before it counts to 65535.
+    """
+
+    gains: dict[str, float]
+    read_noise: dict[str, float]
+    nominal_gain: float
+    full_well: float
+    dark: float
+    bias_dn: int
+
+
+ACS_WFC = Electronics(GAINS, READ_NOISE, 2.0, 80000.0, DARK, BIAS_DN)
+UVIS = Electronics(
+    dict.fromkeys(AMPLIFIERS, 1.56), {"A": 3.03, "B": 3.13, "C": 3.08, "D": 3.18}, 1.5, 70000.0, 0.002, 2500
+)
+
+
 @dataclass(frozen=True)
 class Section:
     """The part of an array that one amplifier reads.
@@ -36,19 +71,21 @@ class Section:
         A, B, C or D.
     columns : slice
         Columns of the array.
+    electronics : Electronics
     """
 
     amplifier: str
     columns: slice
+    electronics: Electronics = ACS_WFC
 
     @property
     def read_noise(self):
         """Electrons."""
-        return READ_NOISE[self.amplifier]
+        return self.electronics.read_noise[self.amplifier]
 
     def gain(self, ccdgain):
         """Return the electrons per DN at a nominal gain (CCDGAIN)."""
-        return GAINS[self.amplifier] * ccdgain / 2
+        return self.electronics.gains[self.amplifier] * ccdgain / self.electronics.nominal_gain
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +148,7 @@ class Readout:
     dq: np.ndarray
 
 
-def sections(ccdchip, columns, first_column):
+def sections(ccdchip, columns, first_column, electronics=ACS_WFC):
     """Return what each amplifier reads of an array.
 
     Parameters
@@ -122,6 +159,7 @@ def sections(ccdchip, columns, first_column):
         Columns of the array.
     first_column : int
         The detector's column (0-based) that is the array's first.
+    electronics : Electronics, optional
 
     Returns
     -------
@@ -130,7 +168,8 @@ def sections(ccdchip, columns, first_column):
     """
     split = min(max(_HALF - first_column, 0), columns)
     left, right = _LEFT_AND_RIGHT[ccdchip]
-    halves = Section(left, slice(0, split)), Section(right, slice(split, columns))
+    parts = (left, slice(0, split)), (right, slice(split, columns))
+    halves = [Section(*part, electronics) for part in parts]
     return tuple(half for half in halves if half.columns.stop > half.columns.start)
 
 
@@ -151,7 +190,7 @@ def draw(shape, parts, options, rng):
     -------
     Detector
     """
-    dark = np.full(shape, DARK, np.float32)
+    dark = np.full(shape, parts[0].electronics.dark, np.float32)
     flags = np.zeros(shape, np.int16)
     for fraction, lowest, highest, flag in (
         (options.hot_fraction, 0.14, 60.0, dq.HOT),
@@ -263,7 +302,7 @@ def read(electrons, detector, noise, exptime, options):
             np.rint(value / gain + bias, out=value)
             value -= bias
             value *= gain
-        limit = gain * (65535 - BIAS_DN)
+        limit = gain * (65535 - section.electronics.bias_dn)
         flags[:, part] |= np.where(value >= limit, dq.A_TO_D, 0).astype(np.int16)
         np.minimum(value, limit, out=value)
         err[:, part] = np.sqrt(read_noise**2 + np.clip(collected[:, part], 0, None))

@@ -1,5 +1,6 @@
 """Single chips and dithered associations."""
 
+import string
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,23 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from ..arrays.numerics import numpy_defaults
-from . import changes, detector, filters, headers, rendering, scene, truth, wcs
+from . import (
+    backdrop,
+    cameras,
+    changes,
+    colours,
+    detector,
+    filters,
+    headers,
+    psf_field,
+    rendering,
+    scene,
+    truth,
+    wcs,
+)
 from .chip_image import expose
 from .detector import Detector
+from .field import Place
 from .headers import Observation
 from .options import DITHERS, SimulationOptions, resolve
 from .projections import FlatProjection, SkyProjection
@@ -21,7 +36,8 @@ from .wcs import Pointing
 __all__ = ["association", "chip"]
 
 _MARGIN = 64  # pixels of sky around the frame of the first exposure
-_MOST = 26  # exposures of an association: their rootnames differ by one letter
+_LETTERS = string.ascii_lowercase
+_MOST = len(_LETTERS) ** 2  # exposures of an association: their rootnames differ by two letters
 
 
 @numpy_defaults()
@@ -56,13 +72,26 @@ def chip(
     TypeError
         For a keyword that is not an option.
     """
-    options, bandpass = resolve(options, keywords), filters.lookup(filter)
+    options = resolve(options, keywords)
+    camera = cameras.find(options.camera)
+    bandpass = filters.lookup(filter, camera.bandpasses)
+    options.check_numbers(1)
     region = Region(-_MARGIN, -_MARGIN, shape[1] + _MARGIN, shape[0] + _MARGIN)
     sky = scene.draw(field, region, bandpass, options, generator(seed, Stream.SCENE))
-    sections = detector.sections(1, shape[1], wcs.CHIP_SHAPE[1] // 2 - shape[1] // 2)
+    first_column = camera.chip_shape[1] // 2 - shape[1] // 2
+    sections = detector.sections(1, shape[1], first_column, camera.electronics)
     ccd = detector.draw(shape, sections, options, generator(seed, Stream.DETECTOR, 1))
-    light = rendering.render(sky, shape, FlatProjection(), bandpass, exptime)
-    return expose(light, ccd, bandpass, exptime, options, generator(seed, Stream.EXPOSURE, 0, 1))
+    sky, place = colours.seen_through(sky, bandpass, options, seed), Place.alone(shape)
+    light = rendering.render(sky, shape, FlatProjection(), _points(bandpass, place, 0, options), exptime)
+    behind = backdrop.of(options, bandpass, exptime)
+    return expose(light, ccd, behind, place, exptime, options, generator(seed, Stream.EXPOSURE, 0, 1))
+
+
+def _points(bandpass, place, index, options):
+    """Return the PSF of an exposure over an array."""
+    if not options.psf_changes:
+        return psf_field.uniform(bandpass, cameras.find(options.camera))
+    return psf_field.changing(bandpass, cameras.find(options.camera), place, options.one("focus", index))
 
 
 @numpy_defaults()
@@ -77,7 +106,7 @@ def association(
     outdir : str or Path
         Made if need be.
     n : int
-        Exposures, 1 to 8 (more with `SimulationOptions.dithers`, at most 26).
+        Exposures, 1 to 8 (more with `SimulationOptions.dithers`, at most 676).
     shape : tuple of int
         Rows and columns of a chip; smaller ones are the part of the chip at the gap, central columns.
     chips : {2, 1}
@@ -107,14 +136,17 @@ def association(
     TypeError
         For a keyword that is not an option.
     """
-    options, bandpass = resolve(options, keywords), filters.lookup(filter)
+    options = resolve(options, keywords)
+    camera = cameras.find(options.camera)
+    bandpass = filters.lookup(filter, camera.bandpasses)
     exptimes = _per_exposure(exptime, n, "exptime")
-    windows = tuple(wcs.windows(shape, chips))
+    options.check_numbers(n)
+    windows = tuple(wcs.windows(shape, chips, camera))
     rolls = _per_exposure(0.0 if options.rolls is None else options.rolls, n, "rolls")
     asn = f"{options.root}010"
     observations = [
         Observation(
-            rootname=f"{options.root}a{chr(ord('a') + i)}q",
+            rootname=f"{options.root}{_LETTERS[i // 26]}{_LETTERS[i % 26]}q",
             association=asn,
             index=i,
             exptime=exptimes[i],
@@ -122,6 +154,7 @@ def association(
             roll=rolls[i],
             bandpass=bandpass,
             windows=windows,
+            camera=camera,
         )
         for i in range(n)
     ]
@@ -129,7 +162,7 @@ def association(
     outdir = Path(outdir)
     outdir.mkdir(parents=True, exist_ok=True)
     paths = [_write(visit, observation, outdir) for observation in observations]
-    table = headers.association_table(asn, [one.rootname for one in observations])
+    table = headers.association_table(asn, [one.rootname for one in observations], camera)
     table.writeto(outdir / f"{asn}_asn.fits", overwrite=True)
     return paths
 
@@ -174,17 +207,19 @@ class _Visit:
 
 def _set_up(observations, field, seed, options):
     windows, bandpass = observations[0].windows, observations[0].bandpass
-    start = Pointing(options.ra, options.dec, options.orientation)
+    start = Pointing(options.ra, options.dec, options.orientation, camera=cameras.find(options.camera))
     pointings = _pointings(start, observations, options)
     plane = wcs.tangent_plane(start, windows)
     region = _region(plane, windows, start, [pointing.true for pointing in pointings])
     sky = scene.draw(field, region, bandpass, options, generator(seed, Stream.SCENE))
+    sky = colours.seen_through(sky, bandpass, options, seed)
     detectors = {w.chip: _detector(w, seed, options) for w in windows}
     return _Visit(field, seed, options, plane, region, sky, detectors, pointings)
 
 
 def _detector(window, seed, options):
-    sections = detector.sections(window.chip, window.shape[1], window.x0)
+    electronics = cameras.find(options.camera).electronics
+    sections = detector.sections(window.chip, window.shape[1], window.x0, electronics)
     return detector.draw(window.shape, sections, options, generator(seed, Stream.DETECTOR, window.chip))
 
 
@@ -248,10 +283,12 @@ def _write(visit, observation, outdir):
 def _expose_window(visit, observation, window, seen):
     pointing, bandpass = visit.pointings[observation.index].true, observation.bandpass
     projection = SkyProjection(visit.plane, pointing.wcs(window), window.shape)
-    light = rendering.render(seen, window.shape, projection, bandpass, observation.exptime)
-    rng = generator(visit.seed, Stream.EXPOSURE, observation.index, window.chip)
-    ccd = visit.detectors[window.chip]
-    return expose(light, ccd, bandpass, observation.exptime, visit.options, rng)
+    place, index, exptime = Place.of(window, observation.windows), observation.index, observation.exptime
+    points = _points(bandpass, place, index, visit.options)
+    light = rendering.render(seen, window.shape, projection, points, exptime)
+    behind = backdrop.of(visit.options, bandpass, exptime, index)
+    rng = generator(visit.seed, Stream.EXPOSURE, index, window.chip)
+    return expose(light, visit.detectors[window.chip], behind, place, exptime, visit.options, rng)
 
 
 def _extensions(visit, observation, window, made):

@@ -1,9 +1,9 @@
-"""The filters of ACS/WFC: what the simulator needs to know of each."""
+"""The filters of ACS/WFC and WFC3/UVIS: what the simulator needs to know of each."""
 
 from dataclasses import asdict, dataclass, replace
 from math import log10
 
-__all__ = ["Bandpass", "lookup"]
+__all__ = ["ACS_WFC", "UVIS", "Bandpass", "Filters", "lookup"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,49 @@ _PHOTOMETRY = {
     "F850LP": _Photometry(903.3, 52.6, 24.86, 0.042),
     "F892N": _Photometry(891.5, 7.5, 22.40, 0.005),
 }
+# Pivot wavelengths, widths and zero points are rounded ones of the WFC3 Instrument Handbook. The sky is that
+# of ACS, scaled by throughput and pixel; in F350LP it was measured on real exposures.
+_UVIS = {
+    "F225W": _Photometry(235.9, 15.0, 24.06, 0.0005),
+    "F275W": _Photometry(270.4, 16.5, 24.14, 0.0005),
+    "F336W": _Photometry(335.5, 15.8, 24.64, 0.0015),
+    "F350LP": _Photometry(585.1, 148.3, 26.95, 0.100),
+    "F390W": _Photometry(392.1, 29.1, 25.37, 0.012),
+    "F438W": _Photometry(432.5, 19.7, 24.83, 0.009),
+    "F475W": _Photometry(477.3, 42.1, 25.69, 0.026),
+    "F502N": _Photometry(501.0, 2.7, 22.3, 0.001),
+    "F555W": _Photometry(530.8, 51.7, 25.78, 0.036),
+    "F606W": _Photometry(588.7, 65.7, 26.08, 0.055),
+    "F625W": _Photometry(624.2, 46.3, 25.52, 0.037),
+    "F656N": _Photometry(656.1, 1.8, 20.4, 0.001),
+    "F775W": _Photometry(764.7, 42.0, 24.85, 0.024),
+    "F814W": _Photometry(802.4, 66.7, 25.09, 0.032),
+    "F850LP": _Photometry(916.6, 52.8, 23.84, 0.011),
+}
 # The elements of the second filter wheel; all others are in the first one.
 _SECOND_WHEEL = ("F435W", "F660N", "F814W", "F892N", "POL", "FR", "F220W", "F250W", "F330W", "F344N")
+
+
+@dataclass(frozen=True, eq=False)
+class Filters:
+    """The filters of a camera.
+
+    Attributes
+    ----------
+    camera : str
+    table : dict
+        Photometry by name.
+    wheels : bool
+        Whether there are two wheels, FILTER1 and FILTER2, and polarisers; otherwise there is FILTER.
+    """
+
+    camera: str
+    table: dict
+    wheels: bool
+
+
+ACS_WFC = Filters("ACS/WFC", _PHOTOMETRY, wheels=True)
+UVIS = Filters("WFC3/UVIS", _UVIS, wheels=False)
 
 
 @dataclass(frozen=True)
@@ -45,8 +86,8 @@ class Bandpass:
     ----------
     name : str
         As asked for, upper case, e.g. ``F606W`` or ``F606W+POL0V``.
-    filter1, filter2 : str
-        The header keywords: the elements in the two wheels.
+    cards : tuple of (str, str)
+        The header keywords and their values: FILTER1 and FILTER2, or FILTER.
     pivot, width : float
         Pivot wavelength and rms width, nm.
     zeropoint : float
@@ -56,8 +97,7 @@ class Bandpass:
     """
 
     name: str
-    filter1: str
-    filter2: str
+    cards: tuple[tuple[str, str], ...]
     pivot: float
     width: float
     zeropoint: float
@@ -69,7 +109,7 @@ class Bandpass:
         return 10 ** (-0.4 * (self.zeropoint + 21.10 + 5 * log10(10 * self.pivot) - 18.6921))
 
 
-def lookup(name):
+def lookup(name, filters=ACS_WFC):
     """Return the bandpass of a filter.
 
     A polariser or a second element is joined with ``+``, e.g. ``F606W+POL0V`` (a polariser takes half of the
@@ -80,6 +120,8 @@ def lookup(name):
     ----------
     name : str
         Upper or lower case.
+    filters : Filters, optional
+        Of the camera.
 
     Returns
     -------
@@ -92,19 +134,23 @@ def lookup(name):
     """
     elements = [e for e in str(name).upper().replace(";", "+").replace(",", "+").split("+") if e]
     main = [e for e in elements if not e.startswith(("POL", "CLEAR"))]
-    if len(main) != 1 or not any(c.isdigit() for c in main[0]):
-        raise ValueError(f"{name!r} is not an ACS/WFC filter; give one such as 'F814W' or 'F606W+POL0V'")
-    photometry = _PHOTOMETRY.get(main[0]) or _guessed(main[0])
+    unusual = not filters.wheels and len(elements) > 1
+    if len(main) != 1 or not any(c.isdigit() for c in main[0]) or unusual:
+        such = "'F814W' or 'F606W+POL0V'" if filters.wheels else "'F814W'"
+        raise ValueError(f"{name!r} is not an {filters.camera} filter; give one such as {such}")
+    photometry = filters.table.get(main[0]) or _guessed(main[0], filters.table)
+    if not filters.wheels:
+        return Bandpass(main[0], (("FILTER", main[0]),), **asdict(photometry))
     if any(e.startswith("POL") for e in elements):
         photometry = replace(photometry, zeropoint=photometry.zeropoint - 0.75, sky=photometry.sky / 2)
-    wheels = {"filter1": "CLEAR1L", "filter2": "CLEAR2L"}
+    wheels = {"FILTER1": "CLEAR1L", "FILTER2": "CLEAR2L"}
     for element in elements:
         if not element.startswith("CLEAR"):
-            wheels["filter2" if element.startswith(_SECOND_WHEEL) else "filter1"] = element
-    return Bandpass("+".join(elements), **wheels, **asdict(photometry))
+            wheels["FILTER2" if element.startswith(_SECOND_WHEEL) else "FILTER1"] = element
+    return Bandpass("+".join(elements), tuple(wheels.items()), **asdict(photometry))
 
 
-def _guessed(name):
+def _guessed(name, table):
     wavelength = int("".join(c for c in name if c.isdigit())[:4])
-    nearest = min(_PHOTOMETRY.values(), key=lambda row: abs(row.pivot - wavelength))
+    nearest = min(table.values(), key=lambda row: abs(row.pivot - wavelength))
     return replace(nearest, pivot=float(min(max(wavelength, 350), 1000)))

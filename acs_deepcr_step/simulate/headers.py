@@ -1,14 +1,14 @@
-"""Headers as calacs writes them, as far as AstroDrizzle, TweakReg and stwcs read them."""
+"""Headers as calacs and calwf3 write them, as far as AstroDrizzle, TweakReg and stwcs read them."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from astropy.io import fits
 
-from .detector import AMPLIFIERS, BIAS_DN, READ_NOISE, sections
-from .distortion import CHIPS
+from .cameras import ACS_WFC, Camera
+from .detector import AMPLIFIERS, sections
 from .filters import Bandpass
-from .wcs import CHIP_SHAPE, Window
+from .wcs import Window
 
 __all__ = [
     "Observation", "array_header", "association_table", "primary_header", "science_header", "start_of",
@@ -17,7 +17,6 @@ __all__ = [
 _START = datetime(2012, 7, 1, 3, 0, 0)  # the epoch of the distortion
 _MJD_START = 56109.125
 _GAP = 600.0  # seconds between exposures
-_IDCTAB = "jref$0461802ej_idc.fits"
 _DONE = ("DQICORR", "BLEVCORR", "BIASCORR", "PCTECORR", "DARKCORR", "FLATCORR", "PHOTCORR")
 # All of calacs's switches, in its order.
 _SWITCHES = (
@@ -46,6 +45,7 @@ class Observation:
     bandpass : filters.Bandpass
     windows : tuple of Window
         In the order of EXTVER.
+    camera : cameras.Camera
     """
 
     rootname: str
@@ -56,11 +56,12 @@ class Observation:
     roll: float
     bandpass: Bandpass
     windows: tuple[Window, ...]
+    camera: Camera = ACS_WFC
 
     @property
     def is_full_frame(self):
         """Whether both chips are read out whole."""
-        return self.windows[0].shape == CHIP_SHAPE and len(self.windows) == 2
+        return self.windows[0].shape == self.camera.chip_shape and len(self.windows) == 2
 
 
 def start_of(index, exptimes):
@@ -97,7 +98,7 @@ def primary_header(observation, options):
         _target_cards(observation, options)
         | _time_and_pointing_cards(observation, options)
         | _instrument_cards(observation, options)
-        | _calibration_cards()
+        | _calibration_cards(observation.camera)
         | {
             "ASN_ID": observation.association,
             "ASN_TAB": f"{observation.association}_asn.fits",
@@ -113,11 +114,11 @@ def _target_cards(observation, options):
         "NEXTEND": 3 * len(observation.windows),
         "DATE": "2012-07-02T00:00:00",
         "TELESCOP": "HST",
-        "INSTRUME": "ACS",
+        "INSTRUME": observation.camera.cards["INSTRUME"],
         "EQUINOX": 2000.0,
         "ROOTNAME": observation.rootname,
         "IMAGETYP": "EXT",
-        "PRIMESI": "ACS",
+        "PRIMESI": observation.camera.cards["INSTRUME"],
         "TARGNAME": "SIMULATED",
         "RA_TARG": options.ra,
         "DEC_TARG": options.dec,
@@ -149,7 +150,9 @@ def _time_and_pointing_cards(observation, options):
 
 
 def _instrument_cards(observation, options):
-    read_by = {section.amplifier: section for w in reversed(observation.windows) for section in _sections(w)}
+    camera = observation.camera
+    parts = [section for w in reversed(observation.windows) for section in _sections(w, camera)]
+    read_by = {section.amplifier: section for section in parts}
     cards = {
         "CAL_VER": "SIMULATED",
         "OBSTYPE": "IMAGING",
@@ -158,11 +161,10 @@ def _instrument_cards(observation, options):
         "SCLAMP": "NONE",
         "NRPTEXP": 1,
         "SUBARRAY": not observation.is_full_frame,
-        "DETECTOR": "WFC",
-        "FILTER1": observation.bandpass.filter1,
-        "FILTER2": observation.bandpass.filter2,
+        "DETECTOR": camera.cards["DETECTOR"],
+        **dict(observation.bandpass.cards),
         "LRFWAVE": 0.0,
-        "APERTURE": "WFC" if observation.is_full_frame else "WFC1-SUB",
+        "APERTURE": camera.apertures[not observation.is_full_frame],
         "CRSPLIT": 1,
         "CCDAMP": "".join(read_by),
         "CCDGAIN": float(options.gain),
@@ -171,14 +173,16 @@ def _instrument_cards(observation, options):
     for letter in AMPLIFIERS:
         read = letter in read_by
         cards[f"ATODGN{letter}"] = read_by[letter].gain(options.gain) if read else 0.0
-        cards[f"READNSE{letter}"] = READ_NOISE[letter] if read else 0.0
-        cards[f"BIASLEV{letter}"] = float(BIAS_DN) if read else 0.0
+        cards[f"READNSE{letter}"] = read_by[letter].read_noise if read else 0.0
+        cards[f"BIASLEV{letter}"] = float(camera.electronics.bias_dn) if read else 0.0
     return cards
 
 
-def _calibration_cards():
+def _calibration_cards(camera):
     cards = {name: "COMPLETE" if name in _DONE else "OMIT" for name in _SWITCHES}
-    files = {"IDCTAB": _IDCTAB, "DGEOFILE": "N/A", "D2IMFILE": "N/A", "NPOLFILE": "N/A", "MDRIZTAB": "N/A"}
+    folder = "jref" if camera is ACS_WFC else "iref"
+    idctab = f"{folder}${camera.idctab}_idc.fits"
+    files = {"IDCTAB": idctab, "DGEOFILE": "N/A", "D2IMFILE": "N/A", "NPOLFILE": "N/A", "MDRIZTAB": "N/A"}
     return cards | files
 
 
@@ -216,8 +220,8 @@ def science_header(observation, window, pointing, bits):
             "VAFACTOR": 1.000018683511,
             "LONPOLE": 180.0,
             "LATPOLE": wcs["CRVAL2"],
-            "WCSNAME": "IDC_0461802ej",
-            **CHIPS[window.chip]["IDC"],
+            "WCSNAME": f"IDC_{observation.camera.idctab}",
+            **observation.camera.chips[window.chip]["IDC"],
             "IDCXREF": wcs["CRPIX1"],
             "IDCYREF": wcs["CRPIX2"],
             "CENTERA1": window.x0 + window.shape[1] // 2 + 25,
@@ -226,20 +230,21 @@ def science_header(observation, window, pointing, bits):
             "SIZAXIS2": window.shape[0],
             "BINAXIS1": 1,
             "BINAXIS2": 1,
-            **_photometry_cards(observation.bandpass),
+            **_photometry_cards(observation),
             "NCOMBINE": 1,
             "NGOODPIX": int((bits == 0).sum()),
             "SDQFLAGS": 31743,
             "MEANDARK": 0.0,
-            "MEANBLEV": float(BIAS_DN),
+            "MEANBLEV": float(observation.camera.electronics.bias_dn),
             "MEANFLSH": 0.0,
         }
     )
 
 
-def _photometry_cards(bandpass):
+def _photometry_cards(observation):
+    bandpass = observation.bandpass
     return {
-        "PHOTMODE": f"ACS WFC1 {bandpass.name.replace('+', ' ')} MJD#{_MJD_START:.4f}",
+        "PHOTMODE": f"{observation.camera.photmode} {bandpass.name.replace('+', ' ')} MJD#{_MJD_START:.4f}",
         "PHOTFLAM": bandpass.photflam,
         "PHOTZPT": -21.1,
         "PHOTPLAM": 10 * bandpass.pivot,
@@ -264,7 +269,7 @@ def array_header(observation, window, unit):
     return _header({"EXPNAME": observation.rootname, "BUNIT": unit, "CCDCHIP": window.chip})
 
 
-def association_table(association, rootnames):
+def association_table(association, rootnames, camera=ACS_WFC):
     """Make the ``_asn.fits`` of dithered exposures and their product.
 
     Parameters
@@ -273,6 +278,7 @@ def association_table(association, rootnames):
         Its rootname, which is that of the product.
     rootnames : list of str
         Of the exposures.
+    camera : cameras.Camera, optional
 
     Returns
     -------
@@ -290,8 +296,7 @@ def association_table(association, rootnames):
             "FILENAME": f"{association}_asn.fits",
             "FILETYPE": "ASN_TABLE",
             "TELESCOP": "HST",
-            "INSTRUME": "ACS",
-            "DETECTOR": "WFC",
+            **camera.cards,
             "ROOTNAME": association,
             "ASN_ID": association.upper(),
             "ASN_TAB": f"{association}_asn.fits",
@@ -304,8 +309,8 @@ def association_table(association, rootnames):
     return fits.HDUList([fits.PrimaryHDU(header=head), table])
 
 
-def _sections(window):
-    return sections(window.chip, window.shape[1], window.x0)
+def _sections(window, camera):
+    return sections(window.chip, window.shape[1], window.x0, camera.electronics)
 
 
 def _header(cards):

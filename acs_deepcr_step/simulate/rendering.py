@@ -33,7 +33,7 @@ class Light:
     stars: np.ndarray
 
 
-def render(scene, shape, projection, bandpass, exptime):
+def render(scene, shape, projection, points, exptime):
     """Make the image of a scene.
 
     Parameters
@@ -42,7 +42,7 @@ def render(scene, shape, projection, bandpass, exptime):
     shape : tuple of int
         Rows and columns.
     projection : projections.Projection
-    bandpass : filters.Bandpass
+    points : psf_field.PSFField
     exptime : float
         Seconds.
 
@@ -50,19 +50,21 @@ def render(scene, shape, projection, bandpass, exptime):
     -------
     Light
     """
-    point = psfs.psf(bandpass.pivot, bandpass.width)
     image = _galaxies(scene.galaxies, shape, projection, exptime)
     if scene.disc is not None:
         x, y = projection.plane_grid(shape)
         image += scene.disc.surface_brightness(x, y) * exptime
     if image.any():
         pad = psfs.CORE
-        image = oaconvolve(np.pad(image, pad, mode="edge"), point.kernel, mode="valid").astype(np.float32)
+        image = oaconvolve(np.pad(image, pad, mode="edge"), points.kernel, mode="valid").astype(np.float32)
     stars = _stars_near(scene.stars, shape, projection, exptime)
-    stars["peak_e"] = stars["flux_e"] * point.at(
-        np.rint(stars["x"]) - stars["x"], np.rint(stars["y"]) - stars["y"]
-    )
-    add_stars(image, stars["x"], stars["y"], stars["flux_e"], point)
+    stars["peak_e"] = 0
+    off = np.rint(stars["x"]) - stars["x"], np.rint(stars["y"]) - stars["y"]
+    for point, weight in zip(points.psfs, points.weights(stars["x"], stars["y"]), strict=True):
+        some = weight > 0
+        flux = weight * stars["flux_e"]
+        stars["peak_e"] += flux * point.at(*off)
+        add_stars(image, stars["x"][some], stars["y"][some], flux[some], point, stars["flux_e"][some])
     inside = (abs(stars["x"] - (shape[1] - 1) / 2) < shape[1] / 2) & (
         abs(stars["y"] - (shape[0] - 1) / 2) < shape[0] / 2
     )
@@ -85,7 +87,7 @@ def _stars_near(stars, shape, projection, exptime):
     return found
 
 
-def add_stars(image, x, y, flux, point):
+def add_stars(image, x, y, flux, point, whole=None):
     """Add point sources to an image.
 
     Parameters
@@ -97,11 +99,14 @@ def add_stars(image, x, y, flux, point):
     flux : ndarray, (N,), float64
         Electrons.
     point : psf.PSF
+    whole : ndarray, (N,), float64, optional
+        Electrons of the whole stars, where `flux` is a part of theirs; they say how far wings are followed.
     """
-    faint = flux < _BRIGHT
+    whole = flux if whole is None else whole
+    faint = whole < _BRIGHT
     _add_stamps(image, x[faint], y[faint], flux[faint], point)
     for i in np.flatnonzero(~faint):
-        _add_with_wings(image, x[i], y[i], flux[i], point)
+        _add_with_wings(image, x[i], y[i], flux[i], point, _WINGS if whole[i] < _VERY_BRIGHT else _WIDE_WINGS)
 
 
 def _add_stamps(image, x, y, flux, point):
@@ -125,9 +130,8 @@ def _phase(position, pixel):
     return np.clip(((position - pixel + 0.5) * psfs.PHASES).astype(int), 0, psfs.PHASES - 1)
 
 
-def _add_with_wings(image, x, y, flux, point):
-    """Add one bright star, pixel by pixel."""
-    reach = _WINGS if flux < _VERY_BRIGHT else _WIDE_WINGS
+def _add_with_wings(image, x, y, flux, point, reach):
+    """Add one bright star, pixel by pixel, as far as its wings reach."""
     x0, x1 = max(int(x) - reach, 0), min(int(x) + reach + 1, image.shape[1])
     y0, y1 = max(int(y) - reach, 0), min(int(y) + reach + 1, image.shape[0])
     if x0 < x1 and y0 < y1:

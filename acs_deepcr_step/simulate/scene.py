@@ -1,4 +1,4 @@
-"""The sky: stars and galaxies on a plane of 0.05" pixels.
+"""The sky: stars and galaxies on a plane with the camera's pixels.
 
 Three fields. ``sparse``: a high-latitude field, some stars and many faint galaxies. ``crowded``: the
 outskirts of a globular cluster, stars from below the noise to far above saturation. ``galaxies``: a nearby
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .psf import PIXEL
+from . import cameras
 
 __all__ = ["FIELDS", "Disc", "Region", "Scene", "draw"]
 
 FIELDS = ("sparse", "crowded", "galaxies")
-_ARCMIN2 = (60 / PIXEL) ** 2  # pixels
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def draw(field, region, bandpass, options, rng):
         The part of the plane to fill.
     bandpass : filters.Bandpass
     options : SimulationOptions
-        Of which `star_density` and `galaxy_density` matter.
+        Of which `camera`, `star_density` and `galaxy_density` matter.
     rng : numpy.random.Generator
 
     Returns
@@ -165,17 +164,18 @@ def draw(field, region, bandpass, options, rng):
     if field not in FIELDS:
         raise ValueError(f"no field {field!r}; the fields are {', '.join(FIELDS)}")
     density, disc = options.star_density, None
+    pixel = cameras.find(options.camera).pixel
     if field == "sparse":
-        stars = _stars(_SPARSE, region, bandpass, density, rng)
+        stars = _stars(_SPARSE, region, bandpass, density, pixel, rng)
     elif field == "crowded":
-        stars = _stars(_CLUSTER, region, bandpass, density, rng)
+        stars = _stars(_CLUSTER, region, bandpass, density, pixel, rng)
     else:
         disc = _disc(region, bandpass, rng)
-        stars = _stars(_DISC, region, bandpass, density, rng)
+        stars = _stars(_DISC, region, bandpass, density, pixel, rng)
         kept = rng.uniform(0, _DISC_PEAK, stars.size) < disc.density(stars["x"], stars["y"])
-        foreground = _stars(_SPARSE, region, bandpass, density, rng)
+        foreground = _stars(_SPARSE, region, bandpass, density, pixel, rng)
         stars = np.concatenate([stars[kept], foreground])
-    galaxies = _galaxies(region, bandpass, _GALAXY_DENSITY[field] * options.galaxy_density, rng)
+    galaxies = _galaxies(region, bandpass, _GALAXY_DENSITY[field] * options.galaxy_density, pixel, rng)
     return Scene(stars, galaxies, disc)
 
 
@@ -196,8 +196,8 @@ def _magnitudes(number, brightest, faintest, slope, rng):
     return np.log10(low + u * (high - low)) / slope
 
 
-def _stars(counts, region, bandpass, density, rng):
-    number = rng.poisson(counts.per_arcmin2 * density * region.area / _ARCMIN2)
+def _stars(counts, region, bandpass, density, pixel, rng):
+    number = rng.poisson(counts.per_arcmin2 * density * region.area / (60 / pixel) ** 2)
     stars = np.empty(number, [("x", float), ("y", float), ("rate", float)])
     stars["x"] = rng.uniform(region.x0, region.x1, number)
     stars["y"] = rng.uniform(region.y0, region.y1, number)
@@ -206,8 +206,8 @@ def _stars(counts, region, bandpass, density, rng):
     return stars
 
 
-def _galaxies(region, bandpass, density, rng):
-    number = rng.poisson(_GALAXIES_PER_ARCMIN2 * density * region.area / _ARCMIN2)
+def _galaxies(region, bandpass, density, pixel, rng):
+    number = rng.poisson(_GALAXIES_PER_ARCMIN2 * density * region.area / (60 / pixel) ** 2)
     names = ("x", "y", "rate", "radius", "ratio", "angle", "index")
     galaxies = np.empty(number, [(name, float) for name in names])
     galaxies["x"] = rng.uniform(region.x0, region.x1, number)
@@ -216,7 +216,7 @@ def _galaxies(region, bandpass, density, rng):
     galaxies["rate"] = 10 ** (-0.4 * (magnitude - bandpass.zeropoint))
     # Half-light radii fall from about 0.7" at magnitude 20 to 0.15" at 27, with a scatter of 0.2 dex.
     arcsec = 0.7 * 10 ** (-0.095 * (magnitude - 20) + 0.2 * rng.normal(size=number))
-    galaxies["radius"] = np.clip(arcsec / PIXEL, 1.2, 60)
+    galaxies["radius"] = np.clip(arcsec / pixel, 1.2, 60)
     galaxies["ratio"] = rng.uniform(0.3, 1, number)
     galaxies["angle"] = rng.uniform(0, np.pi, number)
     galaxies["index"] = rng.choice([1.0, 4.0], number, p=[0.8, 0.2])

@@ -18,6 +18,7 @@ class Stream(IntEnum):
     DETECTOR = 1
     EXPOSURE = 2
     CHANGES = 3
+    COLOURS = 4
 
 
 def generator(seed, stream, *numbers):

@@ -1,7 +1,8 @@
 """Where the detector looks: its windows, their distortion, the pointing, and the sky plane.
 
-The numbers are those that ``stwcs.updatewcs`` computes from the reference file ``0461802ej_idc.fits`` for
-F814W in July 2012, in the header of a real exposure that astropy ships (``j94f05bgq_flt.fits``).
+The numbers of ACS/WFC are those that ``stwcs.updatewcs`` computes from the reference file
+``0461802ej_idc.fits`` for F814W in July 2012, in the header of a real exposure that astropy ships
+(``j94f05bgq_flt.fits``).
 """
 
 from dataclasses import dataclass, field, replace
@@ -10,14 +11,9 @@ import numpy as np
 from astropy.io.fits import Header
 from astropy.wcs import WCS
 
-from .distortion import CHIPS
-from .psf import PIXEL
+from .cameras import ACS_WFC, Camera
 
-__all__ = ["CHIP_SHAPE", "Pointing", "REFERENCE", "Window", "tangent_plane", "windows"]
-
-CHIP_SHAPE = (2048, 4096)
-REFERENCE = (1024.0, 2048.0)  # CRPIX2, CRPIX1 of a full chip
-_PLANE_SCALE = PIXEL / 3600  # degrees per pixel of the plane
+__all__ = ["Pointing", "Window", "tangent_plane", "windows"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class Window:
     y0: int
 
 
-def windows(shape, chips):
+def windows(shape, chips, camera=ACS_WFC):
     """Return the windows of one exposure, in the order of EXTVER.
 
     Two chips: EXTVER 1 is chip 2, EXTVER 2 is chip 1, as calacs writes them; one chip is chip 1, a subarray.
@@ -52,6 +48,7 @@ def windows(shape, chips):
     shape : tuple of int
         Rows and columns of each.
     chips : {2, 1}
+    camera : cameras.Camera, optional
 
     Returns
     -------
@@ -63,13 +60,15 @@ def windows(shape, chips):
         If the shape is not that of a part of a chip, or there are not one or two chips.
     """
     rows, columns = (int(n) for n in shape)
-    if not (16 <= rows <= CHIP_SHAPE[0] and 16 <= columns <= CHIP_SHAPE[1]):
-        raise ValueError(f"shape {shape} does not lie within 16 x 16 and 2048 x 4096 (rows, columns)")
+    most_rows, most_columns = camera.chip_shape
+    if not (16 <= rows <= most_rows and 16 <= columns <= most_columns):
+        most = f"{most_rows} x {most_columns}"
+        raise ValueError(f"shape {shape} does not lie within 16 x 16 and {most} (rows, columns)")
     if chips not in (1, 2):
-        raise ValueError(f"an ACS/WFC exposure has 1 or 2 chips, not {chips}")
-    x0 = (CHIP_SHAPE[1] - columns) // 2
+        raise ValueError(f"an {camera.name} exposure has 1 or 2 chips, not {chips}")
+    x0 = (most_columns - columns) // 2
     order = (2, 1) if chips == 2 else (1,)
-    first_row = {2: CHIP_SHAPE[0] - rows, 1: 0}
+    first_row = {2: most_rows - rows, 1: 0}
     return [Window(chip, i, (rows, columns), x0, first_row[chip]) for i, chip in enumerate(order, 1)]
 
 
@@ -84,17 +83,19 @@ class Pointing:
         detector's y axis, degrees.
     moves : ndarray, (3, 3), float64
         How it was rotated since then.
+    camera : cameras.Camera
     """
 
     ra: float
     dec: float
     orientation: float
     moves: np.ndarray = field(default_factory=lambda: np.eye(3), repr=False)
+    camera: Camera = field(default=ACS_WFC, repr=False)
 
     @property
     def rotation(self):
         """Rotation from the exposure that the numbers of `distortion` come from, (3, 3) float64."""
-        chip = CHIPS[2]
+        chip = self.camera.chips[2]
         original = _frame(*chip["CRVAL"], chip["ORIENTAT"])
         return self.moves @ (_frame(self.ra, self.dec, self.orientation) @ original.T)
 
@@ -131,7 +132,7 @@ class Pointing:
         dict
             CRPIX, CRVAL, CD, ORIENTAT and the SIP polynomials.
         """
-        chip = CHIPS[window.chip]
+        chip = self.camera.chips[window.chip]
         original, rotation = _frame(*chip["CRVAL"], 0.0), self.rotation
         vector, north = rotation @ original[:, 0], rotation @ original[:, 1]
         ra, dec = np.degrees(np.arctan2(vector[1], vector[0])) % 360, np.degrees(np.arcsin(vector[2]))
@@ -140,8 +141,8 @@ class Pointing:
         c, s = np.cos(turn), np.sin(turn)
         cd = np.array([[c, s], [-s, c]]) @ np.array(chip["CD"])
         cards = {
-            "CRPIX1": REFERENCE[1] - window.x0,
-            "CRPIX2": REFERENCE[0] - window.y0,
+            "CRPIX1": self.camera.reference[1] - window.x0,
+            "CRPIX2": self.camera.reference[0] - window.y0,
             "CRVAL1": ra,
             "CRVAL2": dec,
             "CTYPE1": "RA---TAN-SIP",
@@ -157,7 +158,7 @@ class Pointing:
         }
         cards = {k: float(v) if isinstance(v, np.floating) else v for k, v in cards.items()}
         for axis in "AB":
-            cards[f"{axis}_ORDER"] = 5
+            cards[f"{axis}_ORDER"] = max(sum(map(int, term.split("_"))) for term in chip[axis])
             cards |= {f"{axis}_{term}": value for term, value in chip[axis].items()}
         return cards
 
@@ -202,7 +203,7 @@ def tangent_plane(pointing, seen):
     out.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     out.wcs.crval = [np.degrees(np.arctan2(mean[1], mean[0])) % 360, np.degrees(np.arcsin(mean[2]))]
     out.wcs.crpix = [1, 1]
-    out.wcs.cd = np.array([[-c, s], [s, c]]) * _PLANE_SCALE
+    out.wcs.cd = np.array([[-c, s], [s, c]]) * (pointing.camera.pixel / 3600)
     out.wcs.set()
     return out
 

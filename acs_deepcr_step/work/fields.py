@@ -8,14 +8,13 @@ import numpy as np
 from ..arrays.numerics import numpy_defaults
 from ..errors import ExposureError
 from ..files.chip_wcs import read_wcs
+from ..files.suitability import DISPERSERS
 from ..flagging.consensus import chip_map
 from .exposure_work import current_headers, with_current_state
 from .task import Field, FieldPlan
 
 __all__ = ["find_fields", "same_polarisation"]
 
-# Spectra are not compared: a dither along the dispersion would have to be told from another wavelength.
-_DISPERSERS = frozenset({"G800L", "PR200L", "PR110L", "PR130L", "G280"})
 # Degrees between polarisers on the sky within which fully polarised light differs by less than a tenth.
 _ALIKE = 5.0
 
@@ -87,7 +86,8 @@ def _belong(one, other, footprints, tables):
     a, b = one.exposure, other.exposure
     return (
         (a.instrument, a.passband) == (b.instrument, b.passband)
-        and not _DISPERSERS & set(a.filter.split("+"))
+        # A dither along the dispersion would have to be told from another wavelength.
+        and not DISPERSERS & set(a.filter.split("+"))
         and same_polarisation(a.filter, *(footprints[its.label].orientation for its in (one, other)))
         and tables.get(one.named_path.resolve()) == tables.get(other.named_path.resolve())
         and footprints[one.label].overlaps(footprints[other.label])

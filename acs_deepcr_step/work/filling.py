@@ -8,7 +8,7 @@ from ..arrays import reasons
 from ..files import clean_file
 from ..files.exposure import read_sci
 
-__all__ = ["inpainter", "is_current", "write"]
+__all__ = ["filled", "inpainter", "is_current", "write"]
 
 
 @lru_cache(maxsize=8)
@@ -71,11 +71,30 @@ def write(task, exposure, mask, edits, stage, notes):
 
 
 def _filled(exposure, chip, mask, model, stage):
-    """SCI as the file stores it, filled where it is flagged."""
+    """Fill SCI where it is flagged."""
     flagged = reasons.is_flagged(mask.chip(chip.extver).reasons)
     with stage.network:
-        sci = read_sci(exposure, chip)
-        if flagged.any():
-            values = model.fill(sci.in_electrons(), flagged, progress=stage.check)[flagged]
-            sci.raw[flagged] = sci.from_electrons(values)
-    return clean_file.FilledChip(chip.sci, sci.raw, int(np.count_nonzero(flagged)))
+        raw = filled(read_sci(exposure, chip), flagged, model, stage.check)
+    return clean_file.FilledChip(chip.sci, raw, int(np.count_nonzero(flagged)))
+
+
+def filled(sci, flagged, model, progress=None):
+    """Return SCI as the file stores it, filled where it is flagged.
+
+    Parameters
+    ----------
+    sci : exposure.SciPixels
+        Its `raw` is changed.
+    flagged : ndarray, (R, C), bool
+    model : network.inpaint.Inpainter
+    progress : callable, optional
+        Called after each tile.
+
+    Returns
+    -------
+    ndarray, (R, C)
+    """
+    if flagged.any():
+        values = model.fill(sci.in_electrons(), flagged, progress=progress)[flagged]
+        sci.raw[flagged] = sci.from_electrons(values)
+    return sci.raw

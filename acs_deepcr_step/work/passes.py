@@ -151,4 +151,4 @@ def _line(row):
     )
     if row.nexp > 1:
         line += f"; decided from {row.nexp} exposures, {row.n_vetoed} spared, {row.n_added} added"
-    return f"{line}; not used: {row.note}" if row.note else line
+    return f"{line}; not used: {row.unused}" if row.unused else line

@@ -15,7 +15,7 @@ from . import calibrations, fewer, filling, output_copy
 from .executors import AT_A_TIME
 from .task import FieldPlan, Plan, Refusal, Task
 
-__all__ = ["plan_exposures", "plan_fields", "require_runnable"]
+__all__ = ["plan_exposures", "plan_fields", "require_runnable", "without_unsuited"]
 
 
 def plan_exposures(paths, parameters):
@@ -79,6 +79,35 @@ def _task(one, parameters):
     task = Task(one.label, base, one.target, parameters, _model_for(base, parameters), original=original)
     _require_names(task)
     return task
+
+
+def without_unsuited(planned):
+    """Refuse to decide on exposures that are of no kind for it, although their flags could be taken back.
+
+    Parameters
+    ----------
+    planned : task.Plan
+
+    Returns
+    -------
+    task.Plan
+
+    Raises
+    ------
+    ExposureError
+        If no exposure is left.
+    """
+    return planned.refusing(
+        [
+            Refusal(
+                task.label,
+                f"{task.exposure.path} cannot be processed: {'; '.join(task.exposure.unsuited)}.",
+                task,
+            )
+            for task in planned.tasks
+            if task.exposure.unsuited
+        ]
+    )
 
 
 def plan_fields(planned, parameters, tables):
@@ -173,7 +202,9 @@ def require_runnable(tasks, parameters, executor):
 def _model_for(exposure, parameters):
     if parameters.model != models.AUTO:
         return parameters.model
-    return models.for_filter(exposure.filter.split("+")[0])
+    own = models.for_filter(exposure.filter.split("+")[0])
+    is_own = models.info(own).detector == str(exposure.instrument)
+    return own if is_own else exposure.instrument.default_model
 
 
 def _require_target(one, parameters):

@@ -11,8 +11,8 @@ from ..arrays import reasons
 from ..arrays.morphology import count_groups
 
 __all__ = [
-    "ALONE", "ChipFigures", "JointExposures", "Row", "Status", "failed_row", "failures", "figures",
-    "refused_rows", "row", "table",
+    "ALONE", "ChipFigures", "JointExposures", "Row", "Status", "failed_row", "failures", "figures", "note_of",
+    "refused_rows", "row", "table", "unused_in",
 ]  # fmt: skip
 
 
@@ -113,11 +113,13 @@ class Row:
         As of `ChipFigures`.
     status : Status
     note : str
-        Of exposures of the field that could not be used, and why.
+        As of `note_of`.
     seconds : float
         Time that was spent.
     failure : str
         Why the exposure failed; stands in the column `status`.
+    unused : str
+        Exposures of the field that could not be used, and why; stands in the column `note`.
     """
 
     filename: str = _column()
@@ -137,6 +139,7 @@ class Row:
     note: str = _column(default="")
     seconds: float = _column("s", ".2f", default=math.nan)
     failure: str = ""
+    unused: str = ""
 
     @property
     def label(self):
@@ -213,9 +216,43 @@ def row(task, chip, measured, joint=ALONE, status=Status.DONE, seconds=math.nan)
         **{one.name: getattr(measured, one.name) for one in fields(ChipFigures)},
         nexp=0 if status is Status.FAILED else joint.nexp,
         status=status,
-        note=joint.note,
+        note=note_of(task.exposure.cautions, joint.note),
         seconds=seconds,
+        unused=joint.note,
     )
+
+
+def note_of(cautions, unused):
+    """Return what the column `note` says of a chip.
+
+    Parameters
+    ----------
+    cautions : iterable of suitability.Caution
+        What to be careful about in its exposure.
+    unused : str
+        Names exposures of its field that could not be used, and says why; empty for none.
+
+    Returns
+    -------
+    str
+    """
+    return "; ".join(part for part in (*(caution.text for caution in cautions), unused) if part)
+
+
+def unused_in(note, cautions):
+    """Return what a note says of exposures that could not be used: the other half of `note_of`.
+
+    Parameters
+    ----------
+    note : str
+    cautions : iterable of suitability.Caution
+
+    Returns
+    -------
+    str
+    """
+    texts = {caution.text for caution in cautions}
+    return "; ".join(part for part in note.split("; ") if part not in texts)
 
 
 def failed_row(task, chip, message):

@@ -1,4 +1,4 @@
-"""Tables of what is written down elsewhere: parameters, models, commands, the bits of FLAGS, public names.
+"""Tables of what is written down elsewhere: parameters, models, cameras, commands, reasons, public names.
 
 They stand as text in the pages, so that a Git host shows them, too. `python tools/write_tables.py` puts them
 there; tests/house/test_pages.py compares.
@@ -9,14 +9,15 @@ import importlib
 import inspect
 import re
 
-from acs_deepcr_step import cli, models
+from acs_deepcr_step import cli, instruments, models
 from acs_deepcr_step.arrays.reasons import REASONS
 from acs_deepcr_step.config.specification import specification
 
 # The public names of the package: the module of each, and what it is for.
 API = (
-    ("acs_deepcr_step", ("run", "undo", "apply", "clean", "getHelpAsString")),
+    ("acs_deepcr_step", ("run", "undo", "apply", "drizzle", "clean", "getHelpAsString")),
     ("acs_deepcr_step.handoff", ("drizzle_kwargs", "tweakreg_kwargs", "cfg_path", "stale_crmasks")),
+    ("acs_deepcr_step.product.finished", ()),
     ("acs_deepcr_step.detect", ()),
     ("acs_deepcr_step.inpaint", ()),
     ("acs_deepcr_step.models", ()),
@@ -62,6 +63,21 @@ def reasons():
     return "\n".join(_table(("value", "name", "meaning"), rows))
 
 
+def cameras():
+    """Return a table of the detectors, and which are never taken."""
+    rows = []
+    for one in instruments.KNOWN:
+        if not one.refusal:
+            rate = "{:g} to {:g}".format(*one.cr_rate)
+            numbers = f"{one.pixel_arcsec:g}", f"{one.full_well:,.0f}", rate
+            rows.append((str(one), _taken(one), f"`{one.default_model}`", *numbers))
+    heading = (
+        "camera", "taken", "default model", "arcsec a pixel", "saturated above, e-", "usual hits/s/cm²",
+    )  # fmt: skip
+    never = ", ".join(str(one) for one in instruments.KNOWN if one.refusal)
+    return "\n".join([*_table(heading, rows), "", f"Never taken, since they are no CCDs: {never}."])
+
+
 def commands():
     """Return a table of the subcommands, a line each."""
     rows = [(f"`acs-deepcr {name}`", _plain(command.description)) for name, command in subcommands().items()]
@@ -98,6 +114,12 @@ def subcommands():
     parser = cli.build_parser()
     [group] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     return group.choices
+
+
+def _taken(instrument):
+    if instrument.is_taken:
+        return "as it comes"
+    return "`any_detector`; most stars are flagged" if instrument.is_coarse else "`any_detector`"
 
 
 def _first_line(thing):

@@ -17,6 +17,7 @@ PACKAGE = Path(acs_deepcr_step.__file__).parent
 ORDER = (
     ("__init__", "__main__", "cli", "demo", "streams", "detect", "inpaint", "models"),
     ("training",),
+    ("product",),
     ("step", "cleaning"),
     ("report",),
     ("simulate",),
@@ -240,8 +241,9 @@ import acs_deepcr_step as package
 for found in pkgutil.walk_packages(package.__path__, "acs_deepcr_step."):
     if not found.name.endswith("__main__"):
         importlib.import_module(found.name)
-for name in ("run", "undo", "apply", "clean", "drizzle_kwargs", "tweakreg_kwargs", "getHelpAsString"):
+for name in ("run", "undo", "apply", "clean", "drizzle", "drizzle_kwargs", "tweakreg_kwargs"):
     assert callable(getattr(package, name)), name
+assert callable(package.getHelpAsString)
 assert callable(package.simulate.association) and callable(package.simulate.chip)
 assert callable(package.detect.probability) and callable(package.inpaint.inpaint)
 assert callable(package.report.write) and callable(package.models.load)

@@ -63,6 +63,12 @@ def test_every_exposure_has_its_time(tmp_path):
     )
 
 
+def test_a_visit_may_have_more_exposures_than_letters(tmp_path):
+    places = [(0.5 * i, 0) for i in range(28)]
+    made = simulate.association(tmp_path, n=28, shape=(32, 32), chips=1, seed=5, dithers=places)
+    assert [path.name[6:9] for path in made[24:]] == ["ayq", "azq", "baq", "bbq"]
+
+
 @pytest.mark.filterwarnings("ignore:chararray is deprecated")  # by stsci.tools, of astropy 8
 def test_association_table_is_read_by_stsci_tools(pair, monkeypatch):
     monkeypatch.chdir(pair[0].parent)

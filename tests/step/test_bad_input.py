@@ -235,23 +235,44 @@ def test_chip_without_a_finite_pixel(refused, one):
 # Other instruments
 
 
-@pytest.mark.parametrize(
-    ("instrument", "detector"), [("WFC3", "UVIS"), ("ACS", "HRC"), ("STIS", "CCD"), ("WFC3", "IR")]
-)
-def test_other_detector_needs_a_yes(refused, one, instrument, detector):
-    fresh = copy(one, f"fresh/{one.name}")
+@pytest.mark.parametrize(("instrument", "detector"), [("WFC3", "UVIS"), ("ACS", "HRC")])
+def test_cameras_that_were_tried_are_taken_as_they_come(pair, instrument, detector):
+    path = pair[0]
+    fresh = copy(path, f"fresh/{path.name}")
     flag(fresh)
+    header_set(header_set(path, "INSTRUME", instrument), "DETECTOR", detector)
+    flag(path)
+    assert all(np.array_equal(dq(path, extver), dq(fresh, extver)) for extver in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("instrument", "detector", "warning"),
+    [
+        ("STIS", "CCD", "trained on ACS/WFC, not on STIS/CCD"),
+        ("WFPC2", "2", "most stars are so sharp that they will be flagged"),
+        ("WFPC", "1", "not known whether its stars are so sharp"),
+    ],
+)
+def test_other_detector_needs_a_yes_and_is_warned_of(refused, one, instrument, detector, warning):
     header_set(header_set(one, "INSTRUME", instrument), "DETECTOR", detector)
     refused(ExposureError, [one.name, f"{instrument}/{detector}", "any_detector=True"], one)
-    with pytest.warns(StepWarning, match=f"trained on ACS/WFC, not on {instrument}/{detector}"):
+    with pytest.warns(StepWarning, match=warning) as caught:
         flag(one, any_detector=True)
-    assert np.array_equal(dq(one), dq(fresh))
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("any_detector", [False, True])
-def test_sbc_is_always_refused(refused, one, any_detector):
-    header_set(one, "DETECTOR", "SBC")
-    refused(ExposureError, [one.name, "SBC", "cosmic rays do not mark"], one, any_detector=any_detector)
+@pytest.mark.parametrize(
+    ("instrument", "detector", "why"),
+    [
+        ("ACS", "SBC", "cosmic rays do not mark"),
+        ("WFC3", "IR", "read up the ramp"),
+        ("NICMOS", "", "read up the ramp"),
+    ],
+)
+def test_what_is_no_ccd_is_always_refused(refused, one, instrument, detector, why, any_detector):
+    header_set(header_set(one, "INSTRUME", instrument), "DETECTOR", detector)
+    refused(ExposureError, [one.name, why], one, any_detector=any_detector)
 
 
 def test_file_of_no_instrument(refused, one):

@@ -10,7 +10,7 @@ from astropy.io import fits
 from helpers import changed, data_bytes, dq, flag, flagged, hdu_bytes, index_of, mask_of, sci, snapshot
 from scipy import ndimage
 
-from acs_deepcr_step.errors import ExposureError, StepWarning
+from acs_deepcr_step.errors import StepWarning
 
 
 @pytest.fixture
@@ -21,20 +21,11 @@ def hrc(here):
     return Path(shutil.copyfile(source, here / source.name))
 
 
-def test_it_is_refused_without_any_detector(hrc, here):
-    before = snapshot(here)
-    with pytest.raises(ExposureError, match=rf"{hrc.name}.*ACS/HRC.*trained on ACS/WFC.*any_detector=True"):
-        flag(hrc)
-    assert snapshot(here) == before
-
-
 def test_its_cosmic_rays_are_flagged_and_nothing_else_is_touched(hrc, here):
     image, before, old_dq, files = sci(hrc), hdu_bytes(hrc), dq(hrc), snapshot(here)
-    with pytest.warns(StepWarning) as caught:
-        table = flag(hrc, any_detector=True)
-    assert {"HRC" in str(w.message) or "60 s" in str(w.message) for w in caught} == {True} and len(
-        caught
-    ) == 2
+    with pytest.warns(StepWarning, match="60 s") as caught:
+        table = flag(hrc)
+    assert len(caught) == 1  # the camera is taken as it comes, its time is short
     assert changed(files, snapshot(here)) == {hrc.name, mask_of(hrc).name}
 
     ours = flagged(hrc)
@@ -58,13 +49,13 @@ def test_its_cosmic_rays_are_flagged_and_nothing_else_is_touched(hrc, here):
 
 def test_saturated_star_cores_are_mostly_spared(hrc):
     with pytest.warns(StepWarning):
-        flag(hrc, any_detector=True, protect_saturated=False)
+        flag(hrc, protect_saturated=False)
     saturated = ndimage.maximum_filter((dq(hrc) & (256 | 2048)) != 0, 7) | (
         ndimage.maximum_filter(sci(hrc), 7) > 70_000
     )
     without = flagged(hrc)
     with pytest.warns(StepWarning):
-        flag(hrc, any_detector=True)
+        flag(hrc)
     with_guard = flagged(hrc)
     assert not (with_guard & ~without).any()
     assert np.array_equal(with_guard[~saturated], without[~saturated])
@@ -74,6 +65,6 @@ def test_saturated_star_cores_are_mostly_spared(hrc):
 def test_first_header_still_tells_what_it_told(hrc):
     old = fits.getheader(hrc)
     with pytest.warns(StepWarning):
-        flag(hrc, any_detector=True)
+        flag(hrc)
     new = fits.getheader(hrc)
     assert all(new[key] == old[key] for key in old if key not in ("HISTORY", "COMMENT", ""))

@@ -4,10 +4,13 @@ import sys
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 import pytest
 from astropy.io import fits
-from helpers import flag
+from helpers import cards, flag, hdu_bytes, index_of
+from webpage import Page
 
+from acs_deepcr_step import undo
 from acs_deepcr_step.errors import StepWarning
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +37,7 @@ def uvis(monkeypatch):
     import uvis_truth
 
     yield uvis_truth
-    for name in ("uvis_truth", "uvis_ways", "real_truth", "product_drizzle"):
+    for name in ("uvis_truth", "uvis_ways", "real_truth", "product_drizzle", "tools", "common"):
         sys.modules.pop(name, None)
 
 
@@ -45,9 +48,9 @@ def visit(uvis, here):
 
 
 def flag_together(uvis, exposures, **parameters):
-    """What the flags of exposures that were flagged in one call are worth."""
-    with pytest.warns(StepWarning):  # another detector than the models were trained on
-        table = flag(*(e.path for e in exposures), any_detector=True, **parameters)
+    """What the flags of exposures that were flagged in one call, without any switch, are worth."""
+    with pytest.warns(StepWarning, match="MTFLAG"):
+        table = flag(*(e.path for e in exposures), **parameters)
     assert set(table["status"]) == {"done"}
     rows = {Path(row["filename"]).name: row for row in table}
     return [
@@ -91,3 +94,53 @@ def test_together_they_find_more_and_flag_no_more_far_from_cosmic_rays(uvis, vis
     assert mean(f.events for f in found) >= 0.997
     assert mean(f.far for f in found) <= 4e-5
     assert not any(f.object_flagged for f in found)
+
+
+def our_cards(header):
+    """The cards of a header that the step writes: all that a run adds."""
+    begin = (b"DCR", b"DEEPCR")
+    return [card for card in header if card.startswith(begin) or b"acs_deepcr_step" in card]
+
+
+def test_every_byte_but_dq_and_our_cards_is_kept_and_undo_gives_the_file_back(uvis, visit):
+    """HDRLET, WCSCORR, WCSDVARR and D2IMARR among them: tables and images as the archive wrote them."""
+    path = visit[0].path
+    with fits.open(path) as hdus:
+        names = [hdu.name for hdu in hdus]
+        bits = hdus["DQ"].data.copy()
+    assert {"HDRLET", "WCSCORR", "WCSDVARR", "D2IMARR"} <= set(names)
+    before = hdu_bytes(path)
+    with pytest.warns(StepWarning, match="MTFLAG"):
+        flag(path)
+    after, where = hdu_bytes(path), index_of(path, "DQ")
+    assert len(after) == len(before) == len(names)
+    for index, ((old_header, old_data), (new_header, new_data)) in enumerate(zip(before, after, strict=True)):
+        assert new_data == old_data or index == where
+        old, new = cards(old_header), cards(new_header)
+        if index not in (0, where):
+            assert new_header == old_header
+        else:  # nothing is lost or changed, and what is new is ours
+            assert [card for card in new if card not in our_cards(new)] == old
+    flagged = fits.getdata(path, "DQ")
+    assert np.array_equal(flagged & ~CR, bits & ~CR) and ((flagged & CR) != 0).sum() > 1000
+    undo(path, runfile="", progress=False)
+    assert np.array_equal(fits.getdata(path, "DQ"), bits)
+    assert all(old[1] == new[1] for old, new in zip(before, hdu_bytes(path), strict=True))
+
+
+def test_the_target_that_the_telescope_followed_is_not_flagged(uvis, visit):
+    exposure, (row, column) = visit[0], visit[0].peak
+    assert abs(row - 265) <= 4 and abs(column - 248) <= 4 and exposure.electrons[row, column] > 1000
+    with pytest.warns(StepWarning, match="MTFLAG"):
+        flag(exposure.path)
+    assert not (fits.getdata(exposure.path, "DQ")[exposure.object_pixels] & CR).any()
+
+
+def test_the_report_of_uvis_holds_its_own_rates(uvis, visit, here):
+    with pytest.warns(StepWarning, match="MTFLAG"):
+        table = flag(*(e.path for e in visit[:3]), consensus="no", report=True)
+    page = Page(here / "acs_deepcr_report.html")
+    # Rates, shares of pixels and stars are as they should be on UVIS; what the headers say is told.
+    assert page.warnings == ["target"]
+    assert "1.3 to 1.8 on WFC3/UVIS" in page.text and "on ACS/WFC" not in page.text
+    assert all(1.2 < rate < 1.9 for rate in table["cr_rate"])

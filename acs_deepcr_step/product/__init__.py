@@ -1,0 +1,1 @@
+"""From exposures to the finished image: flags, alignment, AstroDrizzle, and holes filled."""
