@@ -35,7 +35,7 @@ def parameters():
         sections.setdefault(option.section, []).append(option)
     lines = []
     for section, options in sections.items():
-        lines += [f"### {f'[{section}]' if section else 'Top of the file'}", ""]
+        lines += [f"## {f'[{section}]' if section else 'Top of the file'}", ""]
         lines += [*_table(("parameter", "default", "allowed", "meaning"), map(_row, options)), ""]
     return "\n".join(lines).rstrip()
 
