@@ -87,12 +87,12 @@ def time():
     for field, colour in FIELDS:
         some = [row for row in rows if row["field"] == field]
         numbers = [int(row["exposures"]) for row in some]
-        for column, style in (("together, s an exposure", "-"), ("alone, s an exposure", "--")):
-            seconds = [float(row[column]) for row in some]
-            axes.plot(numbers, seconds, style, color=colour, marker="o", label=f"{field}, {column.split(',')[0]}")
+        for way, style in (("together", "-"), ("alone", "--")):
+            seconds = [float(row[f"{way}, s an exposure"]) for row in some]
+            axes.plot(numbers, seconds, style, color=colour, marker="o", label=f"{field}, {way}")
     axes.set(
-        xticks=numbers, ylim=(0, None), xlabel="exposures of the field", ylabel="processor time, s an exposure",
-        title="Deciding on exposures whose probabilities are known",
+        xticks=numbers, ylim=(0, None), xlabel="exposures of the field",
+        ylabel="processor time, s an exposure", title="Deciding, where the probabilities are known",
     )  # fmt: skip
     axes.legend(fontsize=8)
     return figure

@@ -48,7 +48,8 @@ def written(text):
 
 def pages():
     """Return the pages that have such tables."""
-    return [path for path in sorted((ROOT / "docs").rglob("*.md")) if "<!-- made: " in path.read_text("utf-8")]
+    found = sorted((ROOT / "docs").rglob("*.md"))
+    return [path for path in found if "<!-- made: " in path.read_text("utf-8")]
 
 
 def main():

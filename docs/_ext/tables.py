@@ -106,7 +106,8 @@ def training_modules(modules):
         Below acs_deepcr_step.training.
     """
     found = ((name, importlib.import_module(f"acs_deepcr_step.training.{name}")) for name in modules)
-    return "\n".join(_table(("module", "what is in it"), [(f"`{name}`", _first_line(it)) for name, it in found]))
+    rows = [(f"`{name}`", _first_line(module)) for name, module in found]
+    return "\n".join(_table(("module", "what is in it"), rows))
 
 
 def subcommands():

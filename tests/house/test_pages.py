@@ -124,9 +124,11 @@ def test_the_pages_have_no_more_words_than_one_reads():
 def test_tables_in_the_pages_are_those_of_the_code():
     made = module_at(ROOT / "tools" / "write_tables.py")
     found = made.pages()
-    names = re.findall(r"<!-- made: ([\w ]+?)(?::[^>]*)? -->", "".join(page.read_text("utf-8") for page in found))
+    text = "".join(page.read_text(encoding="utf-8") for page in found)
+    names = re.findall(r"<!-- made: ([\w ]+?)(?::[^>]*)? -->", text)
     assert set(names) == set(made.MADE)
-    stale = [page.name for page in found if made.written(page.read_text("utf-8")) != page.read_text("utf-8")]
+    texts = {page.name: page.read_text(encoding="utf-8") for page in found}
+    stale = [name for name, text in texts.items() if made.written(text) != text]
     assert not stale, "python tools/write_tables.py writes them anew"
 
 
