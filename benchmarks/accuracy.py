@@ -1,7 +1,7 @@
 """What the models find and what they flag by mistake, against the simulator's truth.
 
     python benchmarks/accuracy.py [--quick] [--output DIR] [--stis PATH]
-                                  [--kinds plain psf rays both] [--first-seed N] [--filters F814W ...]
+                                  [--kinds plain field psf rays both] [--first-seed N] [--filters F814W ...]
                                   [--shape 1024 1024] [--precisions float32 ...]
 
 Per field, filter, model and precision: TPR at an FPR of 0.05 % and of 0.5 %, TPR and FPR

@@ -15,6 +15,7 @@ from acs_deepcr_step.flagging.consensus import verdict
 from acs_deepcr_step.flagging.consensus.candidates import Candidates
 from acs_deepcr_step.flagging.consensus.verdict import Verdict
 from acs_deepcr_step.work import calibrations, exposure_work
+from acs_deepcr_step.work.deciders import Network
 from acs_deepcr_step.work.field_member import measure_member
 from acs_deepcr_step.work.field_work import FieldDecision, field_tasks, others_of
 from acs_deepcr_step.work.plan import plan_exposures
@@ -105,9 +106,9 @@ def together(members):
     """
     for task in field_tasks(members):
         member, own = task.member, task.task
-        others = others_of(member, task.asked, exposure_work.process_stage())
-        known = mask_file.read(own.probe_path)
-        deciding = FieldDecision(member, others, task.field_id, known)
+        stage = exposure_work.process_stage()
+        others, known = others_of(member, task.asked, stage), mask_file.read(own.probe_path)
+        deciding = FieldDecision(member, others, task.field_id, Network(own, known, stage))
         with _recorded() as judged:
             decided = exposure_work.decide(own, member.exposure, known, deciding, Outcome([]))
         flags = {chip.extver: reasons.is_flagged(chip.reasons) for chip in decided.chips}

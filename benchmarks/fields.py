@@ -2,7 +2,7 @@
 
     python benchmarks/fields.py [--n 2] [--seeds FIRST COUNT] [--fields sparse crowded galaxies]
                                 [--code NAME=DIR ...] [--parts together posteriors] [--output DIR] [--quick]
-                                [--kinds plain psf rays both]
+                                [--kinds plain field psf rays both]
 
 Associations of `acs_deepcr_step.simulate`: F814W, 500 s, one chip of 1024x1024, the usual dither, nothing
 that changes between exposures. Each goes through the network once; then every code decides on a copy of it,

@@ -1,7 +1,7 @@
 """What is left of the cosmic rays in AstroDrizzle's product, and what it cost, by way of rejecting them.
 
     python benchmarks/product.py [--quick] [--n 1 2 4] [--fields ...] [--shape ROWS COLUMNS] [--chips 2]
-                                 [--seeds FIRST COUNT] [--ways ...] [--kinds plain psf rays both]
+                                 [--seeds FIRST COUNT] [--ways ...] [--kinds plain field psf rays both]
                                  [--parts fields robustness good_bits]
 
 Every association is simulated (`acs_deepcr_step.simulate`) and drizzled once for each way of rejecting its

@@ -4,7 +4,7 @@ __all__ = ["KINDS", "add_kinds_argument", "settings"]
 
 # Micron by which the secondary mirror is off in one exposure after the other: breathing, a third of it drift.
 _FOCI = (2.0, -1.5, 4.0, 0.5, -3.0, 3.0, -0.5, 1.0)
-KINDS = ("plain", "psf", "rays", "both")
+KINDS = ("plain", "field", "psf", "rays", "both")
 
 
 def settings(kind, n=1, first=0):
@@ -12,9 +12,9 @@ def settings(kind, n=1, first=0):
 
     Parameters
     ----------
-    kind : {'plain', 'psf', 'rays', 'both'}
-        As the simulator has it by default; with a PSF that changes over the field and with the focus, which
-        differs from exposure to exposure; with cosmic rays of version 2; with both.
+    kind : {'plain', 'field', 'psf', 'rays', 'both'}
+        As the simulator has it by default; with a PSF that changes over the field; also with the focus, which
+        differs from exposure to exposure; with cosmic rays of version 2; with this and the one before it.
     n : int
         Exposures.
     first : int
@@ -24,7 +24,7 @@ def settings(kind, n=1, first=0):
     -------
     dict
     """
-    made = {}
+    made = {"psf_changes": True} if kind == "field" else {}
     if kind in ("psf", "both"):
         made |= {"psf_changes": True, "focus": tuple(_FOCI[(first + i) % len(_FOCI)] for i in range(n))}
     if kind in ("rays", "both"):
@@ -36,5 +36,5 @@ def add_kinds_argument(parser):
     """Add the option that chooses kinds to a command line."""
     parser.add_argument(
         "--kinds", nargs="+", choices=KINDS, default=["plain"],
-        help="psf: it changes over the field and with the focus; rays: cosmic rays of version 2",
+        help="field: the PSF changes over it; psf: with the focus, too; rays: cosmic rays of version 2",
     )  # fmt: skip

@@ -89,7 +89,7 @@ def test_step_and_astrodrizzle_take_the_files(uvis, tmp_path, monkeypatch):
     for path, copy in zip(uvis, copies, strict=True):
         copy.write_bytes(path.read_bytes())
     with _quiet():
-        table = acs_deepcr_step.run(list(map(str, copies)), any_detector=True, runfile="", progress=False)
+        table = acs_deepcr_step.run(list(map(str, copies)), runfile="", progress=False)
     assert set(table["status"]) == {"done"}
     for path, copy in zip(uvis, copies, strict=True):
         for truth in simulate.read_truth(path):
