@@ -76,6 +76,5 @@ def getHelpAsString(docstring=False, show_ver=True):  # the name is what TEAL lo
         return heading + (run.__doc__ or "")
     lines = [__doc__, "Parameters", "----------"]
     for option in parameters.specification():
-        default = "yes" if option.default is True else "no" if option.default is False else option.default
-        lines += [f"{option.name} : {option.allowed} (default: {default or 'empty'})", f"    {option.help}"]
+        lines += [f"{option.name} : {option.allowed} (default: {option.default_text})", f"    {option.help}"]
     return heading + "\n".join(lines) + "\n"

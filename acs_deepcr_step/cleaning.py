@@ -8,6 +8,7 @@ from .arrays.background_map import measure_map
 from .arrays.morphology import require_growth
 from .arrays.numerics import numpy_defaults
 from .arrays.probabilities import to_scaled
+from .config.arguments import FLAG, NUMBER, TEXT, checked, optional
 from .config.decision import Decision
 from .errors import ParameterError
 from .flagging import single
@@ -20,6 +21,14 @@ __all__ = ["clean"]
 
 
 @numpy_defaults()
+@checked(
+    model=models.MODEL,
+    inpaint=optional(models.MODEL),
+    threshold=NUMBER,
+    device=TEXT,
+    precision=TEXT,
+    protect_saturated=FLAG,
+)
 def clean(
     image, model=models.GLOBAL, inpaint=models.INPAINT, threshold=0.5, grow=0,
     *, dq=None, protect_saturated=True, device="auto", precision="auto",
@@ -71,7 +80,7 @@ def clean(
     """
     detector = detect.Detector(model, precision=precision, device=device)
     inpainter = None if inpaint is None else Inpainter(inpaint, precision=precision, device=device)
-    image = np.asanyarray(image)
+    image = detect.require_image(image)
     if dq is not None:
         dq = np.asanyarray(dq)
         if dq.shape != image.shape or dq.dtype.kind not in "iu":

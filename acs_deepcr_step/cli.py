@@ -10,14 +10,18 @@ the call cannot be carried out, or no file is sound, and nothing was changed; 13
 128 and the number of the signal that ended it (SIGTERM, SIGHUP).
 """
 
-import argparse
 import contextlib
+import functools
+import shutil
 import signal
 import sys
 import warnings
 
 from . import __version__
 from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, cfg_text, specification
+from .console import completion, simulating
+from .console.parser import CommandsFormatter, Parser, add_command, add_option
+from .console.showing import add_showing_options, carried_out
 from .errors import DrizzlepacError, InputError, ParameterError, RunError, StepError, StepWarning, printable
 from .product import command as drizzle_command
 from .streams import Ended, ended_like_an_interrupt, survives_its_streams
@@ -28,13 +32,6 @@ __all__ = ["DEMO_DIR", "PROG", "build_parser", "main"]
 
 PROG = "acs-deepcr"
 DEMO_DIR = "acs_deepcr_demo"
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with a call."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 @survives_its_streams
@@ -60,7 +57,6 @@ def main(argv=None):
             with ended_like_an_interrupt():
                 arguments.command(arguments)
         except RunError as error:
-            _print_table(error.table)
             return _complain(error, 1)
         except StepError as error:
             return _complain(error, 1 if isinstance(error, DrizzlepacError) else 2)
@@ -100,9 +96,18 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
 
 def build_parser():
     """Return the argparse parser of the command, all subcommands included."""
-    parser = _Parser(prog=PROG, description="Flag the cosmic rays of ACS/WFC exposures, for AstroDrizzle.")
+    parser = Parser(
+        prog=PROG,
+        description="Flag the cosmic rays of ACS/WFC exposures, for AstroDrizzle.",
+        formatter_class=CommandsFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(
+        required=True,
+        metavar="COMMAND",
+        title="commands",
+        description="'acs-deepcr COMMAND --help' says more",
+    )
     for name, function, add_arguments, text in (
         ("run", _run, _run_arguments, "flag the cosmic rays of exposures"),
         ("undo", _undo, _undo_arguments, "take the flags back: DQ as before, bit for bit"),
@@ -111,18 +116,12 @@ def build_parser():
         ("report", _report, _report_arguments, "write a page to look at: what was flagged, and what to mind"),
         ("pars", _pars, _pars_arguments, "print a parameter file with all defaults"),
         ("models", _models, None, "list the published models"),
-        (
-            "simulate",
-            _simulate,
-            _simulate_arguments,
-            "write simulated exposures with known cosmic rays",
-        ),
+        (simulating.NAME, simulating.main, simulating.add_arguments, simulating.HELP),
         ("demo", _demo, _demo_arguments, "simulate, flag and drizzle three exposures, and draw the result"),
+        (completion.NAME, _completion, completion.add_arguments, completion.HELP),
         *((its.NAME, its.main, its.add_arguments, its.HELP) for its in training_commands.load()),
     ):
-        command = commands.add_parser(
-            name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
-        )
+        command = add_command(commands, name, text)
         command.set_defaults(command=function)
         if add_arguments:
             add_arguments(command)
@@ -135,17 +134,27 @@ def _run_arguments(command):
     command.add_argument(
         "files", nargs="*", metavar="FILES", help=f"{files.help}; may stand in --cfg instead"
     )
-    command.add_argument("--cfg", metavar="FILE", help="Parameter file ('acs-deepcr pars' prints one)")
     command.add_argument(
-        "--dask", metavar="ADDRESS", help="Use the workers of this Dask scheduler, e.g. tcp://host:8786"
+        "--cfg", metavar="FILE", help="Parameter file ('acs-deepcr pars' prints one; default: none)"
     )
+    command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="Use the workers of this Dask scheduler, e.g. tcp://host:8786 (default: none)",
+    )
+    add_showing_options(command)
+    groups = {}
     for option in options:
         if option is not files:
-            _add_option(command, option)
+            if option.section not in groups:
+                title = f"section {option.section}" if option.section else "top of the parameter file"
+                groups[option.section] = command.add_argument_group(title)
+            add_option(groups[option.section], option)
 
 
 def _undo_arguments(command):
     command.add_argument("files", nargs="+", metavar="FILES", help="Exposures that carry flags of the step")
+    add_showing_options(command)
     _add_options(command, UNDO_PARAMETERS)
 
 
@@ -157,25 +166,14 @@ def _apply_arguments(command):
         metavar="MASKS",
         help="Mask files, in any order (default: <root>_<suffix>_deepcr.fits beside each exposure)",
     )
+    add_showing_options(command)
     _add_options(command, APPLY_PARAMETERS)
 
 
 def _add_options(command, names):
     for option in specification():
         if option.name in names:
-            _add_option(command, option)
-
-
-def _add_option(command, option):
-    flag = "--" + option.name.replace("_", "-")
-    if option.kind == "boolean":
-        note = f"default: {'yes' if option.default else 'no'}"
-        action = {"action": argparse.BooleanOptionalAction}
-    else:
-        note = f"{option.allowed}; default: {option.default}" if option.default != "" else option.allowed
-        action = {"metavar": option.name.split("_")[-1].upper()}
-    text = f"{option.help} ({note})".replace("%", "%%")
-    command.add_argument(flag, dest=option.name, default=argparse.SUPPRESS, help=text, **action)
+            add_option(command, option)
 
 
 def _given(arguments):
@@ -192,8 +190,11 @@ def _run(arguments):
     from .step import run
 
     with _executor(arguments.dask) as executor:
-        table = run(arguments.files or None, configobj=arguments.cfg, executor=executor, **_given(arguments))
-    _print_table(table)
+
+        def call(**given):
+            return run(arguments.files or None, configobj=arguments.cfg, executor=executor, **given)
+
+        carried_out(arguments, call, _given(arguments))
 
 
 @contextlib.contextmanager
@@ -219,27 +220,35 @@ def _executor(address):
 def _undo(arguments):
     from .step import undo
 
-    _print_table(undo(arguments.files, **_given(arguments)))
+    carried_out(arguments, functools.partial(undo, arguments.files), _given(arguments))
 
 
 def _apply(arguments):
     from .step import apply
 
-    _print_table(apply(arguments.files, arguments.masks, **_given(arguments)))
+    call = functools.partial(apply, arguments.files, arguments.masks)
+    carried_out(arguments, call, _given(arguments))
 
 
 def _drizzle_arguments(command):
-    drizzle_command.add_arguments(command, _add_option)
+    add_showing_options(command)
+    drizzle_command.add_arguments(command, add_option)
 
 
 def _drizzle(arguments):
     from .product.call import drizzle
 
-    finished = drizzle(
-        arguments.files, arguments.output, **{**drizzle_command.asked(arguments), **_given(arguments)}
-    )
-    _print_table(finished.table)
-    say(*drizzle_command.said(finished))
+    made = []
+
+    def call(**given):
+        made.append(
+            drizzle(arguments.files, arguments.output, **{**drizzle_command.asked(arguments), **given})
+        )
+        return made[0].table
+
+    carried_out(arguments, call, _given(arguments))
+    if not arguments.quiet:
+        say(*drizzle_command.said(made[0]))
 
 
 def _report_arguments(command):
@@ -259,10 +268,6 @@ def _report(arguments):
     say(report.write(arguments.files, arguments.output or report.NAME))
 
 
-def _print_table(table):
-    say(*table.pformat(max_lines=-1, max_width=-1))
-
-
 def _pars_arguments(command):
     command.add_argument(
         "--astrodrizzle",
@@ -272,7 +277,7 @@ def _pars_arguments(command):
     command.add_argument(
         "--hap",
         metavar="VISIT",
-        help="print that of 'runsinglehap VISIT -c', for exposures that run has flagged",
+        help="print that of 'runsinglehap VISIT -c', for exposures that run has flagged (default: none)",
     )
 
 
@@ -290,48 +295,9 @@ def _pars(arguments):
 
 
 def _models(_arguments):
-    from .network import models
+    from .console.model_lines import model_lines
 
-    heading = (
-        "name", "kind", "trained on", "network", "scale", "threshold", "dcrhash", "also called", "citation",
-    )  # fmt: skip
-    rows = [heading]
-    for info in (models.info(name, kind) for kind in models.KINDS for name in models.names(kind)):
-        network, digits = f"{info.levels}-{info.hidden}", info.hashes[0]
-        also, trained = ", ".join(info.aliases) or "-", f"{info.detector} {info.filter}".strip()
-        scale = "(x - mean) / std" if info.standardise else f"{info.scale:g}"
-        numbers = (scale, f"{info.threshold:g}" if info.kind == "mask" else "-")
-        rows.append((info.name, info.kind, trained, network, *numbers, digits, also, info.citation))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _simulate_arguments(command):
-    # Defaults are those of simulate.association: what is not given is not passed.
-    command.argument_default = argparse.SUPPRESS
-    command.add_argument("outdir", metavar="OUTDIR", help="directory for the exposures and their truth")
-    command.add_argument("-n", type=int, help="number of dithered exposures")
-    command.add_argument("--shape", type=int, nargs=2, metavar=("NY", "NX"), help="pixels of a chip")
-    command.add_argument("--chips", type=int, help="1 or 2")
-    command.add_argument("--camera", help="ACS/WFC or WFC3/UVIS")
-    command.add_argument("--filter", help="e.g. F814W")
-    command.add_argument("--exptime", type=float, help="seconds of each exposure")
-    command.add_argument("--field", help="sparse, crowded or galaxies")
-    command.add_argument("--seed", type=int, help="the same seed gives the same exposures")
-
-
-def _simulate(arguments):
-    from .simulate import association
-
-    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "outdir")}
-    if "shape" in settings:
-        settings["shape"] = tuple(settings["shape"])
-    try:
-        paths = association(arguments.outdir, **settings)
-    except ValueError as error:
-        raise ParameterError(f"{str(error).rstrip('.')}.") from error
-    say(*paths)
+    say(*model_lines(shutil.get_terminal_size().columns))
 
 
 def _demo_arguments(command):
@@ -348,3 +314,7 @@ def _demo(arguments):
     from .demo import main as demo
 
     demo(arguments.outdir)
+
+
+def _completion(arguments):
+    print(completion.script(arguments.shell, build_parser()), end="")

@@ -5,13 +5,17 @@ sentence that names the file or parameter, says what is wrong and what to do.
 """
 
 import contextlib
+import os
+import sys
 import warnings
 
 __all__ = [
     "ArchiveError", "ArrayError", "ArrayTypeError", "DrizzlepacError", "ExposureError", "InputError",
-    "ModelError", "OutputError", "ParameterError", "RunError", "StepError", "StepWarning", "message_of",
-    "printable", "warn",
+    "ModelError", "OutputError", "ParameterError", "ParameterTypeError", "RunError", "StepError",
+    "StepWarning", "message_of", "printable", "warn",
 ]  # fmt: skip
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 def printable(text):
@@ -38,6 +42,10 @@ class StepError(Exception):
 
 class ParameterError(StepError, ValueError):
     """A parameter is unknown, malformed or outside what is allowed."""
+
+
+class ParameterTypeError(ParameterError, TypeError):
+    """An argument of a function is of the wrong kind."""
 
 
 class InputError(StepError):
@@ -97,18 +105,21 @@ class StepWarning(UserWarning):
         return printable(super().__str__())
 
 
-def warn(message, stacklevel=2):
-    """Warn the user with a `StepWarning`.
+def warn(message):
+    """Warn the user with a `StepWarning`, at the line of theirs that called the package.
+
+    A notebook then shows it every time that the cell is run, not only the first time.
 
     Parameters
     ----------
     message : str
-    stacklevel : int
-        As of `warnings.warn`, counted from the caller.
     """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
     # A host that has closed its stream of errors cannot be told; that is no fault of an exposure.
     with contextlib.suppress(ValueError):
-        warnings.warn(message, StepWarning, stacklevel=stacklevel + 1)
+        warnings.warn(message, StepWarning, stacklevel=level)
 
 
 def message_of(error):

@@ -8,6 +8,8 @@ tell of the files that would spoil the hand-over. drizzlepac is not imported.
 
 import glob
 import importlib.util
+import numbers
+import os
 import re
 from pathlib import Path
 
@@ -105,7 +107,7 @@ def tweakreg_kwargs(crbit=8192, **imagefind):
         `crbit` is none of this step's bits, TweakReg's ``imagefindcfg`` has no
         such entry, or ``dqbits`` would count the flags as good.
     """
-    if isinstance(crbit, bool) or crbit not in dq.CR_BITS:
+    if not isinstance(crbit, numbers.Integral) or isinstance(crbit, bool) or crbit not in dq.CR_BITS:
         raise ParameterError(f"crbit = {crbit!r}: it must be 8192, 4096 or 16384, the bit that run() set.")
     _refuse_unknown(imagefind, _names_in("imagefindpars"), "TweakReg's imagefindcfg")
     if "dqbits" in imagefind:
@@ -146,7 +148,7 @@ def stale_crmasks(paths):
 
     Parameters
     ----------
-    paths : iterable of path-like
+    paths : path-like or iterable of these
         The exposures that will be drizzled.
 
     Returns
@@ -155,7 +157,7 @@ def stale_crmasks(paths):
         Sorted, each file once.
     """
     found = set()
-    for path in map(Path, paths):
+    for path in map(Path, [paths] if isinstance(paths, str | os.PathLike) else paths):
         root = _SUFFIX.sub("", path.name)
         for candidate in path.parent.glob(f"{glob.escape(root)}_sci*_crmask.fits"):
             if re.fullmatch(rf"{re.escape(root)}_sci\d+_crmask\.fits", candidate.name):

@@ -1,10 +1,13 @@
 """The step as users call it: inputs -> exposures -> flags -> result table."""
 
+import contextlib
 from collections.abc import Mapping
 
-from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some
+from .config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, resolve, resolve_some, runfile_of
+from .config.signature import takes_parameters
 from .errors import ParameterError, RunError, StepError
 from .files import inputs
+from .work.call import Call
 
 # Work on pixels is imported where it begins: TEAL imports this module only to look at it.
 
@@ -14,6 +17,7 @@ __all__ = ["apply", "run", "undo"]
 _HEADINGS = {"run": "Find cosmic rays", "undo": "Take flags back", "apply": "Set flags of mask files"}
 
 
+@takes_parameters()
 def run(input=None, configobj=None, *, executor=None, **pars):
     """Flag the cosmic rays of calibrated exposures of ACS/WFC, WFC3/UVIS and ACS/HRC in their DQ arrays.
 
@@ -29,8 +33,9 @@ def run(input=None, configobj=None, *, executor=None, **pars):
         ``dask.distributed.Client(...).get_executor()``. Its workers see the same
         files. Default: this process, or ``workers`` processes.
     **pars
-        Any parameter by its name, e.g. ``threshold=0.3``. They win over the
-        parameter file. ``acs-deepcr pars`` lists all with their meaning.
+        Any parameter by its name, e.g. ``threshold=0.3``: see Other Parameters. One that
+        is given wins over the parameter file; one that is not has the file's value, or
+        the default.
 
     Returns
     -------
@@ -67,29 +72,32 @@ def run(input=None, configobj=None, *, executor=None, **pars):
 
     With `report` a page to look at ends the run (`acs_deepcr_step.report`).
     """
-    if isinstance(input, Mapping):
-        if configobj is not None:
-            raise ParameterError("Give the parameter object once, not both as input and as configobj.")
-        input, configobj = None, input
-    parameters = resolve(configobj, pars)
-    if not (parameters.mask_file or parameters.update_dq or parameters.clean_file):
-        raise ParameterError(
-            "mask_file=no, update_dq=no and clean_file=no together leave nothing to write: set one to yes."
-        )
-    _require_workers(1 if executor is not None else parameters.workers)
+    call = Call.of("run", configobj, pars, input=input, executor=executor)
+    with _refusal_logged(call, pars):
+        if isinstance(input, Mapping):
+            if configobj is not None:
+                raise ParameterError("Give the parameter object once, not both as input and as configobj.")
+            input, configobj = None, input
+        parameters = resolve(configobj, pars)
+        if not (parameters.mask_file or parameters.update_dq or parameters.clean_file):
+            raise ParameterError(
+                "mask_file=no, update_dq=no and clean_file=no together leave nothing to write: "
+                "set one to yes."
+            )
+        _require_workers(1 if executor is not None else parameters.workers)
+        given = inputs.expand(parameters.input if input is None else input)
     from .work import plan
     from .work.exposure_work import flag
-
-    given = inputs.expand(parameters.input if input is None else input)
 
     def planned():
         found = plan.without_unsuited(plan.plan_exposures(given.paths, parameters))
         plan.require_runnable(found.tasks, parameters, executor)
         return plan.plan_fields(found, parameters, given.tables)
 
-    return _carry_out("run", flag, planned, parameters, given.notes, executor)
+    return _carry_out(call, flag, planned, parameters, given.notes, executor)
 
 
+@takes_parameters(UNDO_PARAMETERS)
 def undo(input, **pars):
     """Take the flags of the step back: DQ as before, bit for bit.
 
@@ -98,7 +106,7 @@ def undo(input, **pars):
     input : str, path-like, or list of these
         As for `run`.
     **pars
-        Of the parameters of `run`: runfile, workers, progress.
+        Some of the parameters of `run`: see Other Parameters.
 
     Returns
     -------
@@ -120,19 +128,21 @@ def undo(input, **pars):
     What AstroDrizzle, TweakReg or acsrej wrote meanwhile stays. The mask file
     stays too: a later `run` reuses its probabilities. So does a clean file.
     """
-    parameters = resolve_some(UNDO_PARAMETERS, pars)
-    _require_workers(parameters.workers)
+    call = Call.of("undo", None, pars, input=input)
+    with _refusal_logged(call, pars):
+        parameters = resolve_some(UNDO_PARAMETERS, pars)
+        _require_workers(parameters.workers)
+        given = inputs.expand(input)
     from .work.plan import plan_exposures
     from .work.undo_work import take_flags_back
-
-    given = inputs.expand(input)
 
     def planned():
         return plan_exposures(given.paths, parameters)
 
-    return _carry_out("undo", take_flags_back, planned, parameters, given.notes)
+    return _carry_out(call, take_flags_back, planned, parameters, given.notes)
 
 
+@takes_parameters(APPLY_PARAMETERS)
 def apply(files, masks=None, **pars):
     """Set the flags of mask files that were made elsewhere.
 
@@ -144,7 +154,7 @@ def apply(files, masks=None, **pars):
         Mask files, in any order. Default: ``<root>_<suffix>_deepcr.fits`` beside
         each exposure.
     **pars
-        Of the parameters of `run`: runfile, workers, progress, output_dir.
+        Some of the parameters of `run`: see Other Parameters.
 
     Returns
     -------
@@ -161,18 +171,19 @@ def apply(files, masks=None, **pars):
         theirs (rootname, start, chip, shape and SCI pixels have to be the same). Those
         are as they were; the others are finished.
     """
-    parameters = resolve_some(APPLY_PARAMETERS, pars)
-    _require_workers(parameters.workers)
+    call = Call.of("apply", None, pars, files=files, masks=masks)
+    with _refusal_logged(call, pars):
+        parameters = resolve_some(APPLY_PARAMETERS, pars)
+        _require_workers(parameters.workers)
+        given = inputs.expand(files)
     from .work.exposure_work import apply_mask
     from .work.given_masks import with_masks
     from .work.plan import plan_exposures
 
-    given = inputs.expand(files)
-
     def planned():
         return with_masks(plan_exposures(given.paths, parameters), masks)
 
-    return _carry_out("apply", apply_mask, planned, parameters, given.notes)
+    return _carry_out(call, apply_mask, planned, parameters, given.notes)
 
 
 def _require_workers(workers):
@@ -193,7 +204,22 @@ def _report_path(tasks, parameters):
     return path_for(tasks)
 
 
-def _carry_out(what, work, planned, parameters, notes, executor=None):
+@contextlib.contextmanager
+def _refusal_logged(call, pars):
+    """Log why a call is refused that gets no further than its parameters and inputs."""
+    try:
+        yield
+    except StepError as error:
+        from .work import log as logs
+
+        configobj = call.configobj
+        if isinstance(call.arguments.get("input"), Mapping):
+            configobj = call.arguments["input"]
+        logs.refused(call, runfile_of(configobj, pars), error)
+        raise
+
+
+def _carry_out(call, work, planned, parameters, notes, executor=None):
     """Plan, and run with log and progress bar; the table, or the error that names who failed."""
     from .work import log as logs
     from .work import passes, results
@@ -202,14 +228,14 @@ def _carry_out(what, work, planned, parameters, notes, executor=None):
         plan = planned()
         page = _report_path(plan.tasks, parameters)
     except StepError as error:
-        logs.refused(what, parameters, notes, error)
+        logs.refused(call, parameters.runfile, error, parameters, notes)
         raise
     rows = [row for refusal in plan.refusals for row in results.refused_rows(refusal, parameters)]
     with logs.RunLog(parameters.runfile) as log:
         with log.step("Initialization"):
-            logs.begin(log, what, parameters, plan, notes)
+            logs.begin(log, call, parameters, plan, notes)
         run = passes.Run(parameters, log, executor)
-        rows += passes.rows(work, plan.tasks, run, plan.fields.fields, _HEADINGS[what])
+        rows += passes.rows(work, plan.tasks, run, plan.fields.fields, _HEADINGS[call.what])
         rows = plan.in_order(rows)
         failed = {row.filename: row.failure for row in rows if row.failed}
         table = results.table(rows)
@@ -220,11 +246,13 @@ def _carry_out(what, work, planned, parameters, notes, executor=None):
                 write_after(plan.tasks, table, page, log)
         log.times()
         log.info(
-            f"acs_deepcr_step {what} ended after {log.seconds:.1f} s: "
+            f"acs_deepcr_step {call.what} ended after {log.seconds:.1f} s: "
             f"{len(plan.labels) - len(failed)} exposures done, {len(failed)} failed"
         )
     if failed:
-        reasons = " ".join(f"{name}: {message}" for name, message in failed.items())
+        reasons = " ".join(
+            message if message.startswith(name) else f"{name}: {message}" for name, message in failed.items()
+        )
         raise RunError(
             f"{len(failed)} of {len(plan.labels)} exposures failed and are as they were. {reasons}", table
         )

@@ -6,11 +6,12 @@
 Simulated single exposures (`acs_deepcr_step.simulate`), one chip each, flagged with the defaults (grow 0)
 and drizzled by `acs_deepcr_step.drizzle`. photutils' DAOStarFinder looks for sources above 10 (and 5) sigma
 of the sky in the product of the twin without cosmic rays and flags, which is the reference, and in those of
-the exposure. Hot pixels are no sources: finds on one (DQ 16, 32, 64) without a true star are left out of
-all. By mask (ours, or the simulator's, which is perfect) and by what is in the holes (what the
-model fills them with, or nothing, 0). Columns: the sources found over those of the reference (``ratio``), and
-the share of the reference sources without one within 1.5 pixels (``lost_percent``). Weights are not looked
-at, as by users who give the image alone to their finder; every filled pixel has weight 0 (``weight_0``).
+the exposure: by mask (ours, or the simulator's, which is perfect) and by what is in the holes (what the
+model fills them with, or nothing, 0). Hot pixels are no sources: what is found on one (DQ 16, 32, 64),
+without a true star, is left out everywhere. Columns: the sources found over those of the reference
+(``ratio``), and the share of the reference sources without one within 1.5 pixels (``lost_percent``). Weights
+are not looked at, as by users who give the image alone to their finder; every filled pixel has weight 0
+(``weight_0``).
 
 Seeds up to 999 are for development, those from 9000 for evaluation; docs/howto/product.md gives the latter.
 """

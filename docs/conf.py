@@ -7,7 +7,9 @@ names of Astropy and NumPy to their pages.
 
 import importlib
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -18,7 +20,7 @@ author = "the acs_deepcr_step developers"
 version = release = importlib.import_module("acs_deepcr_step").__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -28,7 +30,7 @@ extensions = [
     "commands",
     "mathml",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 nitpicky = True
 needs_sphinx = "8.0"
 
@@ -52,6 +54,21 @@ nitpick_ignore_regex = [("py:obj", ".*"), ("py:class", ".*['{}].*")]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
+
+# The notebooks are run at a reduced size, so that the pages show what they give. That takes minutes;
+# ACS_DEEPCR_DOCS_NOTEBOOKS=off leaves it out.
+(HERE / "notebooks").mkdir(exist_ok=True)
+for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
+    shutil.copy(notebook, HERE / "notebooks")
+nb_execution_mode = os.environ.get("ACS_DEEPCR_DOCS_NOTEBOOKS", "force")
+nb_execution_in_temp = True
+nb_execution_timeout = 900
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+# What AstroDrizzle and TweakReg print about their progress.
+nb_output_stderr = "remove"
+os.environ.setdefault("ACS_DEEPCR_NOTEBOOK_SIDE", "512")
+os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="ipython")
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"acs_deepcr_step {release}"

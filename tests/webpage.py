@@ -130,6 +130,15 @@ class Browser:
         answer = self._call("Runtime.evaluate", self._session, expression=script, returnByValue=True)
         return answer["result"].get("value")
 
+    def prefer(self, scheme):
+        """Be a screen of a person who likes it 'dark' or 'light'."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._call("Emulation.setEmulatedMedia", self._session, features=features)
+
+    def ask_print(self):
+        """The page as a printer gets it, PDF in base64."""
+        return self._call("Page.printToPDF", self._session)["data"]
+
     def picture(self, path):
         """Save what the whole page looks like."""
         answer = self._call("Page.captureScreenshot", self._session, captureBeyondViewport=True)

@@ -1,5 +1,7 @@
 """Shapes in masks: masks grown, and groups of pixels that touch."""
 
+import numbers
+
 import numpy as np
 from scipy import ndimage, sparse
 
@@ -46,7 +48,8 @@ def dilate(mask, pixels):
 
 def require_growth(pixels):
     """Refuse what is not a whole number of pixels, 0 or more, with a `ParameterError`."""
-    if isinstance(pixels, bool) or not float(pixels).is_integer() or pixels < 0:
+    is_number = isinstance(pixels, numbers.Real) and not isinstance(pixels, bool)
+    if not is_number or not float(pixels).is_integer() or pixels < 0:
         raise ParameterError(f"grow={pixels!r}: give a whole number of pixels, 0 or more.")
 
 

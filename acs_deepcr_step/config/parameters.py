@@ -6,6 +6,7 @@ Values are taken literally: no interpolation, no evaluation, no environment
 variables. Neither TEAL nor anything graphical is imported.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from .specification import TASK, TASK_KEY, check, nearest, shown, specification
 
 __all__ = [
     "APPLY_PARAMETERS", "UNDO_PARAMETERS", "Parameters", "cfg_text", "resolve", "resolve_some",
-    "specification",
+    "runfile_of", "specification",
 ]  # fmt: skip
 
 # The parameters that matter where nothing is decided anew.
@@ -65,8 +66,13 @@ class Parameters:
         """Return the value of a parameter by its name."""
         return getattr(self.decision if name in Decision.names() else self, name)
 
-    def describe(self):
+    def describe(self, names=None):
         """Return one line ``SECTION/name = value`` per parameter, for logs.
+
+        Parameters
+        ----------
+        names : tuple of str, optional
+            Which; by default all.
 
         Returns
         -------
@@ -74,6 +80,8 @@ class Parameters:
         """
         lines = []
         for option in specification():
+            if names is not None and option.name not in names:
+                continue
             place = f"{option.section}/{option.name}" if option.section else option.name
             lines.append(f"{place} = {_as_text(option, self.value(option.name))}")
         return lines
@@ -139,6 +147,33 @@ def resolve(configobj=None, overrides=None):
     if faults:
         raise ParameterError(" ".join(fault if fault.endswith("?") else f"{fault}." for fault in faults))
     return Parameters.of(values)
+
+
+def runfile_of(configobj, overrides):
+    """Return the log file of a call that is refused, as far as its parameters can be read.
+
+    Parameters
+    ----------
+    configobj, overrides
+        As for `resolve`.
+
+    Returns
+    -------
+    str
+        Empty for none.
+    """
+    [option] = [option for option in specification() if option.name == "runfile"]
+    value = option.default
+    with contextlib.suppress(ParameterError, ValueError):
+        for _, name, given in _given(configobj, {}, []):
+            if name == option.name:
+                value = check(option, given)
+    if option.name in overrides:
+        try:
+            value = check(option, overrides[option.name])
+        except ValueError:
+            return ""
+    return value
 
 
 def _given(configobj, overrides, faults):
@@ -218,7 +253,7 @@ def _read_file(path):
         raise ParameterError(
             f"{path}: cannot read this parameter file ({error.strerror}); {remedy}."
         ) from None
-    except (UnicodeDecodeError, ConfigObjError) as error:
+    except (ValueError, ConfigObjError) as error:  # ValueError: a name that no file can have, too
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).rstrip(".")
         raise ParameterError(f"{path}: this is no parameter file ({reason}); {remedy}.") from None
     if not entries:
@@ -237,7 +272,7 @@ def cfg_text(parameters=None):
     Returns
     -------
     str
-        The text of a ``.cfg`` file that `resolve` and TEAL read.
+        The text of a ``.cfg`` file that `resolve` and TEAL read, with what is allowed in comments.
     """
     parameters = parameters or resolve()
     lines, section = [f"{TASK_KEY} = {TASK}"], ""
@@ -248,8 +283,13 @@ def cfg_text(parameters=None):
         text = _as_text(option, parameters.value(option.name))
         if option.kind == "string":
             text = _quoted(text)
-        lines.append(f"{option.name} = {text}  # {option.help}")
+        lines.append(f"{option.name} = {text}  # {option.help}{_allowed_note(option)}")
     return "\n".join(lines) + "\n"
+
+
+def _allowed_note(option):
+    # That a text is one is plain from its quotes.
+    return "" if option.kind == "string" and not option.choices else f" [{option.allowed}]"
 
 
 def _as_text(option, value):

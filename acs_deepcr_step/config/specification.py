@@ -61,6 +61,13 @@ class Option:
     help: str
 
     @property
+    def default_text(self):
+        """The default as people write it: 'yes', '0', 'empty'."""
+        if self.kind == "boolean":
+            return "yes" if self.default else "no"
+        return "empty" if self.default == "" else str(self.default)
+
+    @property
     def allowed(self):
         """What is allowed, in words: 'a number from 0 to 1'."""
         if self.choices:

@@ -1,10 +1,14 @@
 """From an image to the probability of a cosmic ray per pixel, and to a mask. Arrays only."""
 
+import os
+
 import numpy as np
 
 from ..arrays import background
 from ..arrays.morphology import dilate
 from ..arrays.numerics import numpy_defaults
+from ..config.arguments import NUMBER, TEXT, WHOLE, checked, optional
+from ..config.specification import shown
 from ..errors import ArrayError, ArrayTypeError, ModelError, ParameterError
 from . import models
 from .engine import Engine
@@ -35,6 +39,7 @@ class Detector:
         If a parameter is outside what is allowed or the device is not there.
     """
 
+    @checked(model=models.MODEL, precision=TEXT, device=TEXT, tile=optional(WHOLE), threads=optional(WHOLE))
     def __init__(self, model=models.GLOBAL, *, precision="auto", device="auto", tile=None, threads=None):
         self.model = models.load(model)
         info = self.model.info
@@ -112,8 +117,13 @@ def require_image(image):
     ArrayError
         If it is not two-dimensional, or is empty.
     ArrayTypeError
-        If it is not numeric.
+        If it is not numeric, or the name of a file.
     """
+    if isinstance(image, str | os.PathLike):
+        raise ArrayTypeError(
+            f"An image must be an array of pixels, not the name of a file ({shown(image)}): read its pixels, "
+            "or give the file to acs_deepcr_step.run."
+        )
     image = np.asanyarray(image)
     message = (
         f"An image must be a two-dimensional array of numbers, not {image.dtype} of shape {image.shape}."
@@ -166,6 +176,7 @@ def probability(image, model=models.GLOBAL, *, precision="auto", device="auto", 
     return Detector(model, precision=precision, device=device, tile=tile).probability(image)
 
 
+@checked(threshold=NUMBER)
 def mask(probability, threshold=0.5, grow=0):
     """Return which pixels to flag.
 
@@ -187,9 +198,14 @@ def mask(probability, threshold=0.5, grow=0):
     ------
     ParameterError
         If the threshold is not in 0..1 or grow is not a whole number, 0 or more.
+    ArrayTypeError
+        If the probability is not numeric.
     """
     require_threshold(threshold)
-    return dilate(np.asarray(probability) > threshold, grow)
+    probability = np.asarray(probability)
+    if probability.dtype.kind not in "fiu":
+        raise ArrayTypeError(f"A probability must be an array of numbers, not {probability.dtype}.")
+    return dilate(probability > threshold, grow)
 
 
 def require_threshold(threshold):

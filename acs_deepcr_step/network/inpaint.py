@@ -10,6 +10,7 @@ from ..arrays import background, median_fill
 from ..arrays.dq import is_saturated
 from ..arrays.morphology import dilate
 from ..arrays.numerics import numpy_defaults
+from ..config.arguments import NUMBER, TEXT, WHOLE, checked, optional
 from ..errors import ArrayError, ModelError, ParameterError
 from ..instruments import ACS_WFC
 from . import models
@@ -55,6 +56,7 @@ class Inpainter:
         If a parameter is outside what is allowed or the device is not there.
     """
 
+    @checked(model=models.MODEL, precision=TEXT, device=TEXT, tile=optional(WHOLE), threads=optional(WHOLE))
     def __init__(self, model=models.INPAINT, *, precision="auto", device="auto", tile=None, threads=None):
         self.name, self.sha256, self.hashes, self._engine = models.MEDMASK, "", ("",), None
         if isinstance(model, str) and model == models.MEDMASK:
@@ -145,7 +147,7 @@ def _lift(image, unknown, sky):
     """Electrons to add for the network."""
     if sky is None:
         return np.float32(max(SKY - background.level(image, ~unknown), 0.0))
-    if isinstance(sky, bool) or not np.isfinite(sky):
+    if not NUMBER.accepts(sky) or not np.isfinite(sky):
         raise ParameterError(f"sky={sky!r}: give the electrons to add, or None.")
     return np.float32(sky)
 

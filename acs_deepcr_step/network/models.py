@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..config.arguments import TEXT, Kind, checked
 from ..errors import ModelError
 from ..regular_file import require_regular
 from . import weights_file
@@ -29,8 +30,8 @@ from .published import (
 )
 
 __all__ = [
-    "AUTO", "GLOBAL", "INPAINT", "KINDS", "MEDMASK", "Model", "ModelInfo", "for_filter", "info", "load",
-    "names",
+    "AUTO", "GLOBAL", "INPAINT", "KINDS", "MEDMASK", "MODEL", "Model", "ModelInfo", "for_filter", "info",
+    "load", "names",
 ]  # fmt: skip
 
 # Largest weights file that is opened at all; the published ones are below 2 MB.
@@ -52,6 +53,14 @@ class Model:
     state: Mapping = field(repr=False, compare=False, hash=False)
 
 
+# What functions take for a model.
+MODEL = Kind(
+    "the name of a model, the path of weights, or a loaded model",
+    lambda value: isinstance(value, Model | str | os.PathLike),
+)
+
+
+@checked(name=MODEL, kind=TEXT)
 def load(name, kind="mask"):
     """Load a model with its weights, on the CPU.
 

@@ -7,7 +7,8 @@ by ``tools/convert_weights.py``.
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ModelError
+from ..config.specification import shown
+from ..errors import ModelError, ParameterError
 
 __all__ = [
     "AUTO", "FOLDER", "GLOBAL", "INPAINT", "KINDS", "KNOWN", "MEDMASK", "ModelInfo", "find", "for_filter",
@@ -196,7 +197,14 @@ def names(kind="mask", detector=None):
     Returns
     -------
     list of str
+
+    Raises
+    ------
+    ParameterError
+        If there is no such kind.
     """
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ParameterError(f"kind = {shown(kind)}: it must be {' or '.join(KINDS)}.")
     return [known.name for known in KNOWN if known.kind == kind and detector in (None, known.detector)]
 
 

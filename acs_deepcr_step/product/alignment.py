@@ -21,12 +21,14 @@ from ..step import run, undo
 from . import drizzlepac_process, tweakreg_settings, workplace
 from .finished import AlignedExposure, Alignment
 
-__all__ = ["CHANCE", "align", "judged"]
+__all__ = ["CHANCE", "FEWEST", "align", "judged"]
 
 # Sources that meet by chance scatter evenly within TweakReg's tolerance: their rms is half of it, on each
 # axis. Fields that are not the same gave .39 to .47 of it, the same field .04 to .06 (docs/howto/product.md):
 # what is farther than half way to chance is not trusted.
 CHANCE = 0.5
+# The scatter of fewer says little; as many have to agree on a shift that the flags allow for.
+FEWEST = 10
 _TOLERANCE = 1.0  # TweakReg's default, pixels
 
 
@@ -69,7 +71,9 @@ def align(paths, directory, settings, parameters):
     copies = workplace.copied(paths, directory)
     workplace.copied([_mask_beside(path) for path in paths], directory)
     names = [str(copy) for copy in copies]
-    run(names, grow=1, consensus="no", runfile="", **{**network, "rerun": "redo"})
+    # Without flags of before, so that nobody is warned of what becomes of them in the copies.
+    undo(names, runfile="", progress=False)
+    run(names, grow=1, consensus="no", runfile="", **network)
     job = drizzlepac_process.Job("TweakReg", [copy.name for copy in copies], settings.keywords(wcsname))
     drizzlepac_process.run(directory, job)
     tolerance = settings.given.get("tolerance") or _TOLERANCE
@@ -124,21 +128,26 @@ def judged(found, tolerance):
             "align, or trust the WCS of the headers (align=False). No WCS was changed."
         )
     limit = CHANCE / 2 * tolerance
-    poor = [one.name for one in found.exposures if max(one.rms) > limit]
-    if not poor:
-        return found
-    reason = (
-        f"the matches of {', '.join(poor)} scatter by more than {limit:g} pixels, half of what sources "
-        "scatter that meet by chance"
-    )
-    return replace(found, trusted=False, reason=reason)
+    others = [one for one in found.exposures if not one.is_reference]
+    few = [one.name for one in others if one.matches < FEWEST]
+    poor = [one.name for one in others if max(one.rms) > limit]
+    reasons = []
+    if few:
+        reasons.append(f"{', '.join(few)} has fewer than {FEWEST} matches")
+    if poor:
+        reasons.append(
+            f"the matches of {', '.join(poor)} scatter by more than {limit:g} pixels, half of what sources "
+            "scatter that meet by chance"
+        )
+    return replace(found, trusted=not reasons, reason=", and ".join(reasons))
 
 
 def _found(copies, directory):
     """Yield what TweakReg's files say of each exposure."""
     shifts = directory / tweakreg_settings.SHIFTS
     lines = shifts.read_text(encoding="utf-8").splitlines() if shifts.exists() else []
-    rows = {cells[0]: [float(cell) for cell in cells[1:7]] for cells in map(str.split, lines) if cells[1:7]}
+    lines = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    rows = {name: [float(cell) for cell in cells[:6]] for name, *cells in lines}
     for copy in copies:
         x, y, rotation, scale, *rms = rows.get(copy.name, [math.nan] * 4 + [0.0] * 2)
         with quiet():

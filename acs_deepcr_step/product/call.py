@@ -13,6 +13,7 @@ from ..files import inputs, mask_file
 from ..files.space import require_space
 from ..handoff import astrodrizzle_names
 from ..step import run
+from ..work import filling
 from . import (
     alignment,
     astrodrizzle,
@@ -60,7 +61,7 @@ def drizzle(input, output, *, align=False, fill_holes=AUTO, configobj=None, driz
     **pars
         Parameters of the step and of AstroDrizzle by their names, e.g. ``threshold=0.3, final_scale=0.04``.
         They win over the files. What both have (``crbit``, ``runfile``) is the step's. ``rerun`` is ``skip``
-        unless given: flags that are there, and just those of this call, are used.
+        unless it or `configobj` is given: flags that are there, and just those of this call, are used.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def drizzle(input, output, *, align=False, fill_holes=AUTO, configobj=None, driz
     with `align` a WCS, and nothing else (no MDRIZSKY). So masks and copies of earlier AstroDrizzle runs do no
     harm, and an interrupted call can be repeated.
 
-    An alignment is trusted if the matches of every exposure scatter by less than a quarter of TweakReg's
+    An alignment is trusted if each exposure has ten matches that scatter by less than a quarter of TweakReg's
     tolerance on each axis, which is half of what sources scatter that meet by chance. If not, the image is
     made with the WCS that the exposures have, and a warning says so.
     """
@@ -96,7 +97,7 @@ def drizzle(input, output, *, align=False, fill_holes=AUTO, configobj=None, driz
     _require_distinct(paths)
     require_space(asked.place.directory, _WORK_SIZE * sum(os.stat(path).st_size for path in paths))
     for warning in asked.settings.warnings:
-        warn(warning, stacklevel=2)
+        warn(warning)
     with workplace.opened(asked.place) as work:
         return _Making(asked, work, input, configobj, executor).finished(paths)
 
@@ -118,7 +119,8 @@ class _Asked:
             raise ParameterError(f"fill_holes = {shown(fill_holes)}: it must be 'auto', True or False.")
         own, theirs = _divided(pars)
         parameters = resolve(configobj, own)
-        own.setdefault("rerun", "skip")
+        if configobj is None:
+            own.setdefault("rerun", "skip")
         if not (parameters.update_dq and parameters.mask_file):
             raise ParameterError(
                 "update_dq=no or mask_file=no leaves no flags to make an image with: set both to yes."
@@ -132,6 +134,8 @@ class _Asked:
             )
         settings = astrodrizzle_settings.resolve(drizzle_cfg, theirs, crbit)
         place = workplace.Place.of(output)
+        if fill_holes:  # a model that cannot be loaded is refused before anything is done
+            filling.inpainter(parameters.inpaint, parameters.precision, parameters.device, 0)
         return cls(place, tweakreg, _WHERE[fill_holes], own, parameters, settings)
 
 
@@ -213,7 +217,6 @@ class _Making:
             warn(
                 f"TweakReg's alignment is not taken over: {found.reason}; the image is made with the WCS "
                 "that the exposures have.",
-                stacklevel=4,
             )
         return found
 

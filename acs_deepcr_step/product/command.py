@@ -6,11 +6,10 @@ from dataclasses import replace
 from ..config.parameters import specification
 from ..errors import ParameterError
 
-__all__ = ["EPILOG", "HELP", "NAME", "add_arguments", "asked", "said"]
+__all__ = ["HELP", "NAME", "add_arguments", "asked", "said"]
 
 NAME = "drizzle"
 HELP = "make the finished image: flags, AstroDrizzle, holes filled; aligned before with --align"
-EPILOG = "example: acs-deepcr drizzle '*_flc.fits' --output final --set final_scale=0.04 final_rot=0"
 # Without these no image can be made; and the files are named by themselves.
 _NOT_HERE = ("input", "mask_file", "update_dq")
 _DEFAULTS = {"rerun": "skip"}
@@ -25,7 +24,6 @@ def add_arguments(command, add_option):
     add_option : callable
         Adds a parameter of the step to it.
     """
-    command.epilog = EPILOG
     command.add_argument("files", nargs="+", metavar="FILES", help="exposures, e.g. '*_flc.fits'")
     command.add_argument(
         "--output",
@@ -38,19 +36,19 @@ def add_arguments(command, add_option):
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="parameters of AstroDrizzle by their names, e.g. final_scale=0.04",
+        help="parameters of AstroDrizzle by their names, e.g. final_scale=0.04 (default: none)",
     )
     command.add_argument(
         "--drizzle-cfg",
         metavar="FILE",
-        help="parameter file of AstroDrizzle ('acs-deepcr pars --astrodrizzle' prints one)",
+        help="parameter file of AstroDrizzle ('acs-deepcr pars --astrodrizzle' prints one; default: none)",
     )
     command.add_argument(
         "--align",
         nargs="*",
         metavar="NAME=VALUE",
         help="let TweakReg align the exposures on the first one before, with its parameters, e.g. "
-        "threshold=50; changes their WCS, if its fit can be trusted",
+        "threshold=50; changes their WCS, if its fit can be trusted (default: no)",
     )
     command.add_argument(
         "--fill-holes",
@@ -59,7 +57,9 @@ def add_arguments(command, add_option):
         help="fill what is flagged in all exposures that see it, at weight 0 (default: where one sees)",
     )
     command.add_argument(
-        "--cfg", metavar="FILE", help="Parameter file of the step ('acs-deepcr pars' prints one)"
+        "--cfg",
+        metavar="FILE",
+        help="Parameter file of the step ('acs-deepcr pars' prints one; default: none)",
     )
     for option in specification():
         if option.name not in _NOT_HERE:

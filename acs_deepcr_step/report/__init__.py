@@ -9,6 +9,7 @@ import importlib.util
 from pathlib import Path
 
 from ..arrays.numerics import numpy_defaults
+from ..config.arguments import PATH, Kind, checked, optional
 from ..errors import InputError, OutputError, ParameterError
 from ..files.atomic import require_no_dangling_link
 from ..regular_file import require_regular
@@ -20,6 +21,7 @@ NAME = "acs_deepcr_report.html"
 # In the head of every page that the step writes: only such a file is ever replaced.
 MARK = 'name="generator" content="acs_deepcr_step'
 _HEAD = 2000  # bytes that are searched for it
+_TABLE = Kind("a table as run returns it", lambda value: "status" in getattr(value, "colnames", ()))
 _LIBRARIES = {"matplotlib": "matplotlib", "jinja2": "Jinja2", "PIL": "pillow"}  # by what is imported
 
 
@@ -79,6 +81,7 @@ def _is_report(path):
         ) from error
 
 
+@checked(path=PATH, table=optional(_TABLE))
 @numpy_defaults()
 def write(inputs, path=NAME, *, table=None):
     """Write the report of exposures that the step has flagged.

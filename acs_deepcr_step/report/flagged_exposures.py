@@ -1,6 +1,7 @@
 """Flagged exposures: which mask file belongs to which exposure, and the pixels of both, chip by chip."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,16 @@ class FlaggedExposure:
     ----------
     exposure : exposure.Exposure
     mask_path : pathlib.Path
+    label : str
+        What the page calls the exposure: its file's name, with as many directories as tell it from another.
+    anchor : str
+        Of its section, each once on a page.
     """
 
     exposure: exposures.Exposure
     mask_path: Path
+    label: str = ""
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,22 +124,53 @@ def find(inputs):
     if faults:
         raise InputError("; ".join(faults) + ".")
     order = {path: number for number, path in enumerate(paths)}
-    return sorted(
-        by_mask.values(),
-        key=lambda flagged: order.get(flagged.mask_path, order.get(flagged.exposure.path, 0)),
+    return _labelled(
+        sorted(
+            by_mask.values(),
+            key=lambda flagged: order.get(flagged.mask_path, order.get(flagged.exposure.path, 0)),
+        )
     )
 
 
 def _mask_path_among(mask_paths, exposure):
     """Return the mask file of an exposure among some: by its name, else by its rootname; else None."""
     name = mask_file.name_for(exposure.path)
-    for path in mask_paths:
-        if path.name == name:
-            return path
-    for path in mask_paths:
-        if mask_file.read_header(path).rootname == exposure.rootname:
-            return path
-    return None
+    named = [path for path in mask_paths if path.name == name]
+    if not named:
+        named = [path for path in mask_paths if mask_file.read_header(path).rootname == exposure.rootname]
+    if len(named) < 2:
+        return named[0] if named else None
+    # Exposures of one name may come from several directories.
+    beside = [path for path in named if path.parent.resolve() == exposure.path.parent.resolve()]
+    return next((path for path in beside or named if _is_made_of(path, exposure)), None)
+
+
+def _is_made_of(mask_path, exposure):
+    chip = exposure.chips[0]
+    return mask_file.is_mask_of(mask_file.read(mask_path), exposure, exposures.read_sci(exposure, chip))
+
+
+def _labelled(found):
+    """Return flagged exposures with labels and anchors that tell them apart."""
+    names = Counter(flagged.exposure.path.name for flagged in found)
+    labelled = []
+    for number, flagged in enumerate(found, 1):
+        path = flagged.exposure.path
+        alone = names[path.name] == 1
+        label = path.name if alone else _told_apart(path, [one.exposure.path for one in found])
+        anchor = f"e{path.stem}" if alone else f"e{number}-{path.stem}"
+        labelled.append(replace(flagged, label=label, anchor=anchor))
+    return labelled
+
+
+def _told_apart(path, paths):
+    """Return the end of a path that no other path has."""
+    parts = path.resolve().parts
+    for length in range(2, len(parts) + 1):
+        end = parts[-length:]
+        if sum(other.resolve().parts[-length:] == end for other in paths) == 1:
+            return "/".join(end)
+    return str(path)
 
 
 def read_chips(flagged, mask):

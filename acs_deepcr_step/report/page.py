@@ -45,7 +45,7 @@ def write_page(inputs, path, table=None):
     quota = sections.PictureQuota(_PICTURED)
     found = flagged_exposures.find(inputs)
     exposure_sections = [
-        sections.exposure_section(flagged, _note_of(flagged.exposure, notes), quota) for flagged in found
+        sections.exposure_section(flagged, _note_of(flagged, notes), quota) for flagged in found
     ]
     warnings = [] if table is None else page_warnings.of_failures(table)
     for section in exposure_sections:
@@ -92,9 +92,12 @@ def _notes_by_file(table):
     return notes
 
 
-def _note_of(exposure, notes):
-    note = notes.get(os.path.realpath(exposure.path), notes.get(exposure.path.name, ""))
-    return results.unused_in(note, exposure.cautions)
+def _note_of(flagged, notes):
+    path = flagged.exposure.path
+    # By the name alone only where no other exposure has it.
+    elsewhere = notes.get(path.name, "") if flagged.label == path.name else ""
+    note = notes.get(os.path.realpath(path), elsewhere)
+    return results.unused_in(note, flagged.exposure.cautions)
 
 
 def _usual_rates(exposure_sections):

@@ -143,12 +143,12 @@ def of_failures(table):
     return [_warning("failed", [Finding(name, message)]) for name, message in failures.items()]
 
 
-def of_exposure(exposure, mask, chips, note=""):
+def of_exposure(flagged, mask, chips, note=""):
     """Return the warnings of one exposure.
 
     Parameters
     ----------
-    exposure : exposure.Exposure
+    flagged : flagged_exposures.FlaggedExposure
     mask : mask_file.MaskFile
         Its chips are not needed.
     chips : list of merit.ChipMerit
@@ -159,12 +159,12 @@ def of_exposure(exposure, mask, chips, note=""):
     -------
     list of PageWarning
     """
-    cases = []
+    exposure, cases = flagged.exposure, []
     for chip in chips:
         cases += [*_cases_of_rate(chip), *_cases_of_trails(chip)]
     cases += [*_cases_of_dq(mask, chips), *_cases_of_stars(chips)]
     cases += [*_cases_of_kind(exposure, mask), *_cases_of_field(mask, note)]
-    return [_warning(case.kind, [Finding(exposure.path.name, case.text)]) for case in cases]
+    return [_warning(case.kind, [Finding(flagged.label, case.text)]) for case in cases]
 
 
 def merged(warnings):

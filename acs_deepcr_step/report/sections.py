@@ -1,11 +1,13 @@
 """The page's section on one exposure: figures, pictures and warnings, one chip at a time in memory."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy.time import Time
 
+from ..arrays.reasons import REASONS, decoded
 from ..files import mask_file
 from ..files.exposure import Exposure
 from ..files.mask_file import MaskFile
@@ -62,8 +64,16 @@ class Section:
     Attributes
     ----------
     exposure : exposure.Exposure
+    label, anchor : str
+        As of `flagged_exposures.FlaggedExposure`.
     mask : mask_file.MaskFile
         Without its chips.
+    nexp : dict of int to int
+        Exposures that each chip was decided from, by EXTVER.
+    reason_counts : dict of str to int
+        Pixels of all chips by the name of the reason (`arrays.reasons`); none without pixels.
+    note : str
+        Names exposures of its field that could not be used, and says why; empty for none.
     start : str
         Of the exposure, UTC; empty where it is not known.
     chips : tuple of merit.ChipMerit
@@ -74,7 +84,12 @@ class Section:
     """
 
     exposure: Exposure
+    label: str
+    anchor: str
     mask: MaskFile
+    nexp: dict[int, int]
+    reason_counts: dict[str, int]
+    note: str
     start: str
     chips: tuple[ChipMerit, ...]
     warnings: tuple[PageWarning, ...]
@@ -172,17 +187,23 @@ def exposure_section(flagged, note, quota):
         If the mask was not made of this exposure, or either cannot be read.
     """
     exposure, mask = flagged.exposure, mask_file.read(flagged.mask_path)
-    chips, by_chip, candidates = [], [], []
+    chips, by_chip, candidates, counts = [], [], [], Counter()
     for pixels in flagged_exposures.read_chips(flagged, mask):
         objects = merit.find_objects(pixels)
         chip = merit.measure(exposure, pixels, objects)
         chips.append(chip)
-        by_chip.append(_draw_chip(exposure, pixels, chip))
+        by_chip.append(_draw_chip(flagged.label, pixels, chip))
+        counts.update(_count_reasons(pixels.reasons))
         candidates += cutouts.choose(pixels, objects, mask.decision.threshold)
-    warnings = page_warnings.of_exposure(exposure, mask, chips, note)
+    warnings = page_warnings.of_exposure(flagged, mask, chips, note)
     section = Section(
         exposure=exposure,
+        label=flagged.label,
+        anchor=flagged.anchor,
         mask=replace(mask, chips=()),
+        nexp={chip.extver: mask.chip(chip.extver).nexp for chip in chips},
+        reason_counts={one.name: counts[one.name] for one in REASONS if counts[one.name]},
+        note=note,
         start=_start(exposure),
         chips=tuple(chips),
         warnings=tuple(warnings),
@@ -195,6 +216,15 @@ def exposure_section(flagged, note, quota):
         histograms=_histograms(chips, mask.decision.threshold),
         strips=tuple(_strip(kind, chosen) for kind, chosen in cutouts.best(candidates).items()),
     )
+
+
+def _count_reasons(flags):
+    """Return the pixels of a chip by the name of the reason."""
+    values, numbers = np.unique(flags, return_counts=True)
+    counts = Counter()
+    for value, number in zip(values, numbers, strict=True):
+        counts.update({reason.name: int(number) for reason in decoded(value)})
+    return counts
 
 
 def _start(exposure):
@@ -210,15 +240,15 @@ def _in_order(by_chip):
     return (*(drawn.whole for drawn in from_top), *middles)
 
 
-def _draw_chip(exposure, pixels, merits):
+def _draw_chip(name, pixels, merits):
     """Draw a chip with its flags."""
     chip, figures = pixels.chip, merits.figures
-    name, extension = exposure.path.name, f"[SCI,{chip.extver}]"
+    extension = f"[SCI,{chip.extver}]"
     counts = f"{figures.n_flagged:,} flagged pixels in orange"
     if figures.n_added:
         counts += f", {figures.n_added:,} added in magenta"
     if figures.n_vetoed:
-        counts += f", {figures.n_vetoed:,} spared in blue"
+        counts += f", {figures.n_vetoed:,} spared by the other exposures in blue"
     rows, columns = chip.shape
     view = pictures.whole(pixels.image, pixels.reasons)
     whole = Picture(

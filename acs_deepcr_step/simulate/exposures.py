@@ -9,6 +9,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from ..arrays.numerics import numpy_defaults
+from ..config.arguments import NUMBER, PATH, SEED, SHAPE, TEXT, WHOLE, checked
 from . import (
     backdrop,
     cameras,
@@ -27,6 +28,7 @@ from .chip_image import expose
 from .detector import Detector
 from .field import Place
 from .headers import Observation
+from .named_errors import TIMES, named_errors
 from .options import DITHERS, SimulationOptions, resolve
 from .projections import FlatProjection, SkyProjection
 from .scene import Region, Scene
@@ -40,6 +42,8 @@ _LETTERS = string.ascii_lowercase
 _MOST = len(_LETTERS) ** 2  # exposures of an association: their rootnames differ by two letters
 
 
+@named_errors
+@checked(shape=SHAPE, exptime=NUMBER, filter=TEXT, field=TEXT, seed=SEED)
 @numpy_defaults()
 def chip(
     shape=(512, 512), exptime=500.0, filter="F814W", field="sparse", seed=0, *, options=None, **keywords
@@ -67,8 +71,10 @@ def chip(
 
     Raises
     ------
-    ValueError
-        If there is no such filter or field.
+    ParameterError
+        If there is no such filter or field; it is a ValueError, too.
+    ParameterTypeError
+        For an argument of the wrong kind; it is a TypeError, too.
     TypeError
         For a keyword that is not an option.
     """
@@ -94,6 +100,8 @@ def _points(bandpass, place, index, options):
     return psf_field.changing(bandpass, cameras.find(options.camera), place, options.one("focus", index))
 
 
+@named_errors
+@checked(outdir=PATH, n=WHOLE, shape=SHAPE, chips=WHOLE, exptime=TIMES, filter=TEXT, field=TEXT, seed=SEED)
 @numpy_defaults()
 def association(
     outdir, n=4, shape=(2048, 4096), chips=2, filter="F814W", exptime=500.0, field="sparse", seed=0,
@@ -130,9 +138,11 @@ def association(
 
     Raises
     ------
-    ValueError
+    ParameterError
         If there is no such filter or field, for a shape or a number of exposures or chips that cannot be,
-        and if a list has not one value per exposure. Nothing is written then.
+        and if a list has not one value per exposure. It is a ValueError, too. Nothing is written then.
+    ParameterTypeError
+        For an argument of the wrong kind; it is a TypeError, too.
     TypeError
         For a keyword that is not an option.
     """

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from ..config.arguments import NUMBER, Kind, like, optional, require
 from . import cameras, silicon
 
 __all__ = ["DITHERS", "PER_EXPOSURE", "SimulationOptions", "resolve"]
@@ -149,6 +150,9 @@ class SimulationOptions:
                 raise ValueError(f"{name} has {len(value)} values for {n} exposures")
 
 
+_OPTIONS = optional(Kind("SimulationOptions", lambda value: isinstance(value, SimulationOptions)))
+
+
 def resolve(options, keywords):
     """Return options with keywords put in, and what is usual for the camera in place of None.
 
@@ -167,13 +171,18 @@ def resolve(options, keywords):
     ------
     TypeError
         For a keyword that is not an option.
+    ParameterTypeError
+        For a value of the wrong kind.
     ValueError
         If there is no such camera, or there are no cosmic rays of the version asked for.
     """
+    require("simulate", "options", options, _OPTIONS)
     options = options or SimulationOptions()
     unknown = set(keywords) - {f.name for f in fields(options)}
     if unknown:
         raise TypeError(f"the simulator has no option {', '.join(sorted(unknown))}")
+    for name, value in keywords.items():
+        require("simulate", name, value, _kind(name))
     options = replace(options, **keywords)
     camera = cameras.find(options.camera)
     silicon.of(options.cosmic_ray_version)  # raises, before anything is drawn or written
@@ -181,3 +190,15 @@ def resolve(options, keywords):
     usual = {"gain": electronics.nominal_gain, "full_well": electronics.full_well, "root": camera.root}
     missing = {name: value for name, value in usual.items() if getattr(options, name) is None}
     return replace(options, **missing)
+
+
+def _kind(name):
+    """Return what an option has to be, by its default."""
+    if name in PER_EXPOSURE:
+        return Kind("a number, or a list of one for each exposure", _is_per_exposure)
+    return optional(NUMBER) if name in ("gain", "full_well") else like(getattr(SimulationOptions, name))
+
+
+def _is_per_exposure(value):
+    values = value if isinstance(value, list | tuple | np.ndarray) and np.ndim(value) else [value]
+    return all(optional(NUMBER).accepts(one) for one in values)

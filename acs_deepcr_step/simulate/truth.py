@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from ..config.arguments import PATH, checked
+from ..errors import ParameterError
 from ..files.fits_reader import quiet
 
 __all__ = [
@@ -139,6 +141,7 @@ def read_field(path):
         return str(fits.getheader(truth_path(path)).get("FIELD", ""))
 
 
+@checked(path=PATH)
 def read_truth(path):
     """Read the truth of a simulated exposure.
 
@@ -176,6 +179,7 @@ def _chip(hdus, table):
     return ChipTruth(extver, table.header["CCDCHIP"], cr, charge, flags, stars)
 
 
+@checked(path=PATH, outdir=PATH)
 def without_cosmic_rays(path, outdir):
     """Write the twin of a simulated exposure: the same, noise included, without cosmic rays.
 
@@ -196,13 +200,13 @@ def without_cosmic_rays(path, outdir):
     ------
     FileNotFoundError
         If there is no truth beside the exposure.
-    ValueError
-        If `outdir` is the exposure's own directory.
+    ParameterError
+        If `outdir` is the exposure's own directory; it is a ValueError, too.
     """
     path, outdir = Path(path), Path(outdir)
     outdir.mkdir(parents=True, exist_ok=True)
     if outdir.resolve() == path.parent.resolve():
-        raise ValueError(f"{path.name} lies in {outdir} itself; give another directory for its twin")
+        raise ParameterError(f"{path.name} lies in {outdir} itself: give another directory for its twin.")
     with quiet(), fits.open(path, memmap=False) as hdus:
         for chip in read_truth(path):
             hit = chip.cr_charge != 0

@@ -88,18 +88,28 @@ def flag(task, stage=None):
         if task.probe:
             stored = Network(task, stored_probabilities(task, wanted=False), stage)
             if _probabilities_are_there(stored, exposure):
-                return replace(outcome, made_by=stored.made_by)
+                return replace(outcome, made_by=stored.made_by, notes=[_of_reuse(task, stored)])
         known = known_mask(task)
         network = Network(task, known, stage)
         if not task.probe and task.parameters.rerun == "skip":
             if up_to_date.is_up_to_date(task, known, network.made_by, outcome):
                 return outcome
+        if network.knows_probabilities:
+            outcome.notes.append(_of_reuse(task, network))
         decided = decide(task, exposure, known, network, outcome)
         mask = mask_file.MaskFile(
             exposure.rootname, exposure.expstart, network.made_by, task.parameters.decision
         )
         store(task, exposure, mask, decided, stage, outcome.warnings)
         return Outcome([], outcome.warnings, network.made_by) if task.probe else outcome
+
+
+def _of_reuse(task, network):
+    made_by = network.made_by
+    return (
+        f"{task.label}: probabilities of an earlier run are used again, from its mask file "
+        f"(model {made_by.model}, {made_by.model_hash}, {made_by.precision})"
+    )
 
 
 def _probabilities_are_there(network, exposure):

@@ -11,11 +11,13 @@ import errno
 import importlib.metadata
 import logging
 import os
+import platform
 import stat
 import sys
 import time
 
 from .. import __version__, handoff
+from ..config.parameters import APPLY_PARAMETERS, UNDO_PARAMETERS, specification
 from ..errors import InputError, printable, warn
 from ..files import space
 from ..files.atomic import require_no_dangling_link
@@ -26,8 +28,16 @@ from . import filling
 __all__ = ["RunLog", "begin", "refused"]
 
 _LOGGER = logging.getLogger("acs_deepcr_step")
-_FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
-_FORMAT.converter = time.gmtime
+
+
+def _formatter():
+    """Return the form of a line; each names machine and process, since several may write into one file."""
+    host = platform.node().partition(".")[0].replace("%", "%%") or "?"
+    form = logging.Formatter(
+        f"%(asctime)s %(levelname)-7s {host}[%(process)d] %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ"
+    )
+    form.converter = time.gmtime
+    return form
 
 
 def _clock():
@@ -46,7 +56,7 @@ class _File(logging.FileHandler):
             self._reported = True
             error = sys.exc_info()[1]
             reason = getattr(error, "strerror", None) or error
-            warn(f"The log {self.baseFilename} is incomplete ({reason}).", stacklevel=6)
+            warn(f"The log {self.baseFilename} is incomplete ({reason}).")
 
 
 class RunLog:
@@ -79,7 +89,7 @@ class RunLog:
                     f"The log file {path} cannot be written ({error.strerror}): "
                     "give another runfile, or an empty one for no log."
                 ) from error
-            self._file.setFormatter(_FORMAT)
+            self._file.setFormatter(_formatter())
 
     def __enter__(self):
         return self
@@ -123,7 +133,7 @@ class RunLog:
     def warning(self, message):
         """Log a message and warn the user of it (`StepWarning`)."""
         self._log(logging.WARNING, message)
-        warn(message, stacklevel=4)
+        warn(message)
 
     def error(self, message):
         """Log what made an exposure fail."""
@@ -138,26 +148,28 @@ class RunLog:
             _LOGGER.handle(record)
 
 
-def begin(log, what, parameters, planned, notes):
-    """Log versions, parameters, models and exposures, and warn of what can be known before.
+def begin(log, call, parameters, planned, notes):
+    """Log the call, versions, parameters, models and exposures, and warn of what can be known before.
 
     Parameters
     ----------
     log : RunLog
-    what : {'run', 'undo', 'apply'}
+    call : call.Call
     parameters : parameters.Parameters
     planned : task.Plan
     notes : list of str
         Logged as they are.
     """
-    _log_call(log, what, parameters, [*notes, *planned.fields.notes])
+    _log_call(log, call, parameters, [*notes, *planned.fields.notes])
     log.info(f"{len(planned.labels)} exposures")
+    for label in planned.labels:
+        log.info(f"exposure {label}")
     _name_refusals(log, planned)
     for task in planned.tasks:
         warning = space.hard_link_warning(task.target) if task.parameters.update_dq else None
         if warning:
             log.warning(warning)
-    if what == "run":
+    if call.what == "run":
         _begin_run(log, parameters, planned.tasks)
     for field in planned.fields.fields:
         log.info(f"decided on together: {field.label}")
@@ -165,29 +177,47 @@ def begin(log, what, parameters, planned, notes):
         log.warning(warning)
 
 
-def refused(what, parameters, notes, error):
-    """Log a run that ends before anything is changed.
+def refused(call, runfile, error, parameters=None, notes=()):
+    """Log a call that ends before anything is changed.
 
     Parameters
     ----------
-    what : {'run', 'undo', 'apply'}
-    parameters : parameters.Parameters
-    notes : list of str
+    call : call.Call
+    runfile : str
+        The log file; empty for none.
     error : StepError
         Why.
+    parameters : parameters.Parameters, optional
+        Where they are sound.
+    notes : list of str, optional
     """
     # That the log cannot be written either would only hide the reason.
-    with contextlib.suppress(InputError), RunLog(parameters.runfile) as log, log.step("Initialization"):
-        _log_call(log, what, parameters, notes)
+    with contextlib.suppress(InputError), RunLog(runfile) as log, log.step("Initialization"):
+        _log_call(log, call, parameters, notes)
         log.error(f"nothing was done: {error}")
 
 
-def _log_call(log, what, parameters, notes):
+# The parameters that matter to a call; to run, all but the input, which may be given otherwise.
+_OF_CALL = {"undo": UNDO_PARAMETERS, "apply": APPLY_PARAMETERS}
+
+
+def _log_call(log, call, parameters, notes):
     # Read from the metadata: undo and apply load no PyTorch.
     torch, numpy = (importlib.metadata.version(name) for name in ("torch", "numpy"))
-    log.info(f"acs_deepcr_step {__version__} {what}, PyTorch {torch}, NumPy {numpy}")
-    for line in parameters.describe():
-        log.info(f"parameter {line}")
+    log.info(
+        f"acs_deepcr_step {__version__} {call.what}, PyTorch {torch}, NumPy {numpy}, "
+        f"Python {platform.python_version()}"
+    )
+    for line in call.lines():
+        log.info(line)
+    if parameters is not None:
+        names = [
+            option.name
+            for option in specification()
+            if option.name != "input" or "input" not in call.arguments
+        ]
+        for line in parameters.describe(_OF_CALL.get(call.what, names)):
+            log.info(f"parameter {line}")
     for note in notes:
         log.info(note)
 
@@ -201,8 +231,7 @@ def _name_refusals(log, planned):
         # The log has them already, a line each.
         warn(
             f"{len(refusals)} of {len(planned.labels)} exposures cannot be processed and stay as they are; "
-            f"the others are worked on. {' '.join(refusal.reason for refusal in refusals)}",
-            stacklevel=5,
+            f"the others are worked on. {' '.join(refusal.reason for refusal in refusals)}"
         )
 
 

@@ -132,6 +132,8 @@ def _collected(result, task, log):
         found = [results.failed_row(task, chip, message) for chip in task.exposure.chips]
     else:
         found = result.rows
+        for note in result.notes:
+            log.info(note)
         for warning in result.warnings:
             log.warning(warning)
     for name, message in {row.filename: row.failure for row in found if row.failed}.items():
@@ -139,6 +141,7 @@ def _collected(result, task, log):
     for row in found:
         if not row.failed:
             log.info(_line(row))
+    progress.tell(found)
     return found
 
 

@@ -1,14 +1,48 @@
-"""Progress bars on a terminal: one of the exposures, below it one of the tiles of the present chip.
+"""Who sees how far a run is: bars on a terminal or in a notebook, and a caller who asked to be told.
 
-Nothing is shown where the output is no terminal.
+A terminal has a bar of the exposures and, below it, one of the tiles of the present chip; a
+notebook has the first alone. Where there is neither, no bar is shown.
 """
 
 import contextlib
 import sys
+import warnings
+from contextvars import ContextVar
 
-from tqdm import tqdm
+import tqdm
 
-__all__ = ["of_tasks", "of_tiles"]
+__all__ = ["of_tasks", "of_tiles", "tell", "telling"]
+
+_LISTENER = ContextVar("listener", default=None)
+
+
+@contextlib.contextmanager
+def telling(listener):
+    """Tell a caller of every exposure when it is finished.
+
+    Parameters
+    ----------
+    listener : callable
+        Called with the rows (`results.Row`) of the exposure's chips, in the thread of the caller.
+    """
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def tell(rows):
+    """Tell whoever asked of a finished exposure.
+
+    Parameters
+    ----------
+    rows : list of results.Row
+        Of its chips; none of an exposure that is not finished yet.
+    """
+    listener = _LISTENER.get()
+    if rows and listener is not None:
+        listener(rows)
 
 
 def of_tasks(total, title, unit, wanted):
@@ -24,9 +58,27 @@ def of_tasks(total, title, unit, wanted):
     Returns
     -------
     tqdm.tqdm
+        Or its like for notebooks.
     """
-    disable = not (wanted and _is_terminal(sys.stderr))
-    return tqdm(total=total, desc=title, unit=unit, position=0, disable=disable)
+    notebook = wanted and _is_notebook()
+    bar = _notebook_bar() if notebook else tqdm.tqdm
+    disable = not (notebook or (wanted and _is_terminal(sys.stderr)))
+    return bar(total=total, desc=title, unit=unit, position=0, disable=disable)
+
+
+def _is_notebook():
+    """Whether this process is the kernel of a notebook; nothing is imported to find out."""
+    get_shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
+    return "IPKernelApp" in getattr(get_shell(), "config", ())
+
+
+def _notebook_bar():
+    """Return tqdm's bar for notebooks; one of text where ipywidgets, which it needs, is missing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tqdm.TqdmWarning)  # that it is missing
+        from tqdm.auto import tqdm as bar
+
+    return bar
 
 
 @contextlib.contextmanager
@@ -51,7 +103,7 @@ def of_tiles(stage, title, total, wanted):
     if not (wanted and stage.shows_tiles and _is_terminal(sys.stderr)):
         yield stage.check
         return
-    with tqdm(total=total, desc=title, unit="tile", position=1, leave=False) as bar:
+    with tqdm.tqdm(total=total, desc=title, unit="tile", position=1, leave=False) as bar:
 
         def progress(tiles):
             stage.check()

@@ -214,11 +214,14 @@ class Outcome:
         For the user.
     made_by : mask_file.MadeBy, optional
         What the probabilities were made with that the first pass left.
+    notes : list of str
+        For the log alone: what was reused.
     """
 
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)
     made_by: mask_file.MadeBy | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 class Stage:

@@ -129,8 +129,7 @@ def _first_line(thing):
 
 
 def _row(option):
-    default = ("yes" if option.default else "no") if option.kind == "boolean" else option.default
-    shown = "(empty)" if default == "" else f"`{default}`"
+    shown = "(empty)" if option.default == "" else f"`{option.default_text}`"
     return f"`{option.name}`", shown, _plain(option.allowed), _plain(option.help)
 
 

@@ -6,14 +6,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from astropy.table import Table
 
 import acs_deepcr_step
 from acs_deepcr_step import cli, handoff, models
 from acs_deepcr_step.config.parameters import cfg_text, resolve, specification
 from acs_deepcr_step.errors import RunError, StepWarning
+from acs_deepcr_step.work.results import ChipFigures, Row, Status, table
 
 ROOT = Path(__file__).parents[2]
+
+
+def result(name="a_flc.fits", extver=1, status=Status.DONE, **cells):
+    """A row of results."""
+    figures = (
+        vars(ChipFigures(1234, 0.0123, 1.1, 5, 7)) if status is not Status.FAILED else vars(ChipFigures())
+    )
+    known = {"filter": "F814W", "exptime": 500.0, "model": "ACS-WFC", "threshold": 0.5, "crbit": 8192}
+    return Row(name, extver, **{**known, **figures, "nexp": 2, "status": status, "seconds": 1.5, **cells})
 
 
 @pytest.fixture
@@ -39,7 +48,7 @@ def received(monkeypatch):
 
     def run(input=None, configobj=None, executor=None, **pars):
         calls.append((input, resolve(configobj, pars)))
-        return Table({"filename": ["a_flc.fits"], "status": ["done"]})
+        return table([result()])
 
     monkeypatch.setattr("acs_deepcr_step.step.run", run)
     return calls
@@ -89,7 +98,14 @@ def test_options_win_over_the_parameter_file(call, received, tmp_path):
         (["run", "a_flc.fits", "--crbit", "16"], "8192, 4096 or 16384"),
         (["run", "a_flc.fits", "--grow", "-1"], "grow = -1"),
         (["run", "a_flc.fits", "--cfg", "none.cfg"], "none.cfg"),
-        (["run", "a_flc.fits", "--treshold", "1"], "--treshold"),
+        (["run", "a_flc.fits", "--treshold", "1"], "no option --treshold; did you mean --threshold?"),
+        (["run", "a_flc.fits", "--treshold=1"], "acs-deepcr run: there is no option --treshold;"),
+        (["run", "a_flc.fits", "--no-report-file"], "did you mean --no-report? (see acs-deepcr run --help)"),
+        (["undo", "a_flc.fits", "--xyz"], "there is no option --xyz (see acs-deepcr undo --help)"),
+        (["pars", "a_flc.fits"], "a_flc.fits: more than this command takes (see acs-deepcr pars --help)"),
+        (["rnu", "a_flc.fits"], "no command rnu; did you mean run? (see acs-deepcr --help)"),
+        (["run", "a_flc.fits", "--quiet", "--verbose"], "not allowed"),
+        (["completion", "cmd"], "bash"),
         (["run", "a_flc.fits", "--thresh", "0.3"], "--thresh"),
         (["run"], "FILES"),
         ([], "COMMAND"),
@@ -112,11 +128,13 @@ def test_input_that_is_not_there_ends_with_2_and_one_line(call):
 
 def test_failed_exposure_ends_with_1_and_the_table(call, monkeypatch):
     def run(*_, **__):
-        raise RunError("1 of 2 exposures failed: b_flc.fits: no space left.", Table({"status": ["failed"]}))
+        failed = result("b_flc.fits", status=Status.FAILED, failure="no space left.")
+        raise RunError("1 of 2 exposures failed: b_flc.fits: no space left.", table([result(), failed]))
 
     monkeypatch.setattr("acs_deepcr_step.step.run", run)
     status, out, err = call("run", "a_flc.fits")
-    assert status == 1 and "failed" in out and one_line(err) and "b_flc.fits" in err
+    assert status == 1 and one_line(err) and "b_flc.fits" in err
+    assert out.splitlines()[1] == "b_flc.fits: failed: no space left."
 
 
 def test_warning_is_one_line_without_source_code(call, monkeypatch):
@@ -124,7 +142,7 @@ def test_warning_is_one_line_without_source_code(call, monkeypatch):
         import warnings
 
         warnings.warn("a stale mask lies here.", StepWarning, stacklevel=2)
-        return Table({"status": ["done"]})
+        return table([result()])
 
     monkeypatch.setattr("acs_deepcr_step.step.run", run)
     status, _, err = call("run", "a_flc.fits")
@@ -149,8 +167,11 @@ def test_models_are_listed(call):
     lines = out.splitlines()
     known = [models.info(name, kind) for kind in ("mask", "inpaint") for name in models.names(kind)]
     assert status == 0
-    for line, info in zip(lines[1:], known, strict=True):
+    for line, info in zip(lines[1 : lines.index("")], known, strict=True):
         assert line.split()[:2] == [info.name, info.kind] and info.hashes[0] in line
+    below = " ".join(" ".join(lines[lines.index("") :]).split())
+    assert all(info.citation in below and all(name in below for name in info.aliases) for info in known)
+    assert max(map(len, lines)) <= 80
 
 
 def test_simulated_exposures_are_written_and_named(call, tmp_path):

@@ -199,7 +199,8 @@ def _check_command(words, block):
 
 
 def _check_ours(arguments, block):
-    cli.build_parser().parse_args(arguments)
+    printed = arguments.index(">") if ">" in arguments else len(arguments)
+    cli.build_parser().parse_args(arguments[:printed])
 
 
 def _check_make(arguments, block):

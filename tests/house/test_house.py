@@ -15,7 +15,7 @@ PACKAGE = Path(acs_deepcr_step.__file__).parent
 
 # From the top to the bottom. A module imports from those below its own place, and from its own folder.
 ORDER = (
-    ("__init__", "__main__", "cli", "demo", "streams", "detect", "inpaint", "models"),
+    ("__init__", "__main__", "cli", "console", "demo", "streams", "detect", "inpaint", "models"),
     ("training",),
     ("product",),
     ("step", "cleaning"),

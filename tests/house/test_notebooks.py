@@ -10,8 +10,20 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 # How many pictures each draws, and the pixels of its simulated chips at the reduced size.
-PICTURES = {"flc_to_drizzled": 2, "one_exposure": 4, "thousands_with_dask": 1, "train_and_evaluate": 4}
-SIDES = {"flc_to_drizzled": 512, "one_exposure": 512, "thousands_with_dask": 256, "train_and_evaluate": 384}
+PICTURES = {
+    "flc_to_drizzled": 2,
+    "one_exposure": 4,
+    "thousands_with_dask": 1,
+    "train_and_evaluate": 4,
+    "visit_from_mast": 1,
+}
+SIDES = {
+    "flc_to_drizzled": 512,
+    "one_exposure": 512,
+    "thousands_with_dask": 256,
+    "train_and_evaluate": 384,
+    "visit_from_mast": 384,
+}
 
 # drizzlepac's own, about the comment of a card.
 KNOWN = re.compile(r"WARNING: VerifyWarning: Card is too long, comment will be truncated\..*\n?")

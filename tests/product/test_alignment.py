@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from drizzling import copies
-from helpers import dq, flag, flagged, sci, snapshot
+from helpers import dq, flag, flagged, mask_of, sci, snapshot
 
 import acs_deepcr_step
 from acs_deepcr_step import simulate
@@ -34,6 +34,11 @@ def test_a_fit_whose_matches_scatter_as_by_chance_is_not_trusted():
     found = judged(ALIGNED, replace(ALIGNED, name="c_flc.fits", rms=(0.1, 0.4)))
     assert not found.trusted and "c_flc.fits" in found.reason and "b_flc.fits" not in found.reason
     assert judged(replace(ALIGNED, rms=(0.1, 0.4)), tolerance=2.0).trusted
+
+
+def test_a_fit_of_few_matches_is_not_trusted_however_little_they_scatter():
+    found = judged(replace(ALIGNED, matches=9))
+    assert not found.trusted and "fewer than 10 matches" in found.reason
 
 
 def test_an_exposure_without_a_fit_is_an_error_that_names_it():
@@ -91,6 +96,8 @@ def test_exposures_are_aligned_and_flagged_and_drizzled_in_one_call(misaligned, 
     assert list(result.table["nexp"]) == [2, 2]
     # What flags there are is what the flagging of aligned exposures gives.
     again = copies(misaligned, tmp_path / "again")
+    for path, mask in zip(again, map(mask_of, misaligned), strict=True):
+        shutil.copy(mask, path.parent)
     flag(*again, consensus="auto")
     assert np.array_equal(flagged(again[1]), flagged(misaligned[1]))
     # Once is enough.
@@ -115,21 +122,23 @@ def test_exposures_of_different_fields_keep_their_wcs(misaligned, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*decided on without exposures:acs_deepcr_step.errors.StepWarning")
 def test_a_fit_that_is_not_trusted_is_warned_of_and_the_image_made(misaligned, tmp_path):
-    before = [wcs_of(path) for path in misaligned]
-    files = [str(path) for path in misaligned]
-    # So small a tolerance takes any scatter for one by chance.
+    [other] = simulate.association(tmp_path / "b", n=1, field="crowded", seed=54, root="j8sm02", **SHAPE)
+    files = [str(misaligned[0]), str(other)]
+    before = [wcs_of(path) for path in files]
+    # So few matches are asked for that there are some by chance; the step warns of the two, too.
     with pytest.warns(StepWarning, match="not taken over"):
         result = acs_deepcr_step.drizzle(
             files,
             tmp_path / "final",
-            align={"tolerance": 0.15, "separation": 0.1},
+            align={"minobj": 3},
             fill_holes=False,
             runfile="",
             progress=False,
         )
     assert not result.alignment.trusted and result.science.exists()
-    assert [wcs_of(path) for path in misaligned] == before
+    assert [wcs_of(path) for path in files] == before
 
 
 @pytest.mark.slow

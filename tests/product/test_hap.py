@@ -65,6 +65,11 @@ def test_drizzlepac_reads_from_it_what_honours_the_flags(visit, here):
     assert its.pars["alignment"].pars_multidict["all"]["run_align"]["mosaic_catalog_list"]
     told = its.get_pars("astrodrizzle")
     assert (told["final_bits"], told["resetbits"]) == ("336", "0")
+    # With parameters of its own it would have none to ask for.
+    sets = json.loads(path.read_text())
+    sets[total.product_basename] = sets[filters[0].product_basename]
+    path.write_text(json.dumps(sets))
+    assert not hasattr(read(total, input_custom_pars_file=str(path)).pars["alignment"], "pars_multidict")
 
 
 def test_all_steps_of_a_product_stay_but_for_the_flags():

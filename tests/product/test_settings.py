@@ -6,7 +6,7 @@ import pytest
 from helpers import snapshot
 
 from acs_deepcr_step import drizzle, drizzle_kwargs, handoff
-from acs_deepcr_step.errors import InputError, OutputError, ParameterError
+from acs_deepcr_step.errors import InputError, ModelError, OutputError, ParameterError
 from acs_deepcr_step.product import astrodrizzle_settings, task_parameters, tweakreg_settings
 
 
@@ -154,6 +154,7 @@ def test_alignments_that_cannot_be_are_refused(align, word):
         (ParameterError, ["tresholt", "did you mean threshold"], "final", {"tresholt": 0.3}),
         (ParameterError, ["threshold = 3"], "final", {"threshold": 3}),
         (ParameterError, ["no flags"], "final", {"update_dq": False}),
+        (ModelError, ["nowhere.safetensors"], "final", {"inpaint": "nowhere.safetensors"}),
         (ParameterError, ["output_dir"], "final", {"align": True, "output_dir": "there"}),
         (ParameterError, ["updatewcs"], "final", {"updatewcs": True}),
         (ParameterError, ["root of the product"], "", {}),

@@ -39,12 +39,18 @@ class ReportPage(Page):
     ----------
     chip_rows, bit_rows : list of list of str
         Cells of the table of the chips and of that of the bits, their heads included.
+    reason_rows : list of list of str
+        Cells of the tables of what became of the pixels, without their heads.
     """
 
     def __init__(self, path):
         super().__init__(path)
         first_bit = self.rows.index(["Value", "Name", "Description"])
-        self.chip_rows, self.bit_rows = self.rows[:first_bit], self.rows[first_bit:]
+        self.bit_rows = self.rows[first_bit:]
+        heads = [number for number, row in enumerate(self.rows[:first_bit]) if row[0] == "Pixels"]
+        first = heads[0] if heads else first_bit
+        self.chip_rows = self.rows[:first]
+        self.reason_rows = [row for row in self.rows[first:first_bit] if row[0] != "Pixels"]
 
 
 def simulated(directory, **scene):
@@ -172,6 +178,41 @@ def test_exposures_that_could_not_be_used_are_named(tmp_path):
     assert page.warnings == ["alone"] and table["note"][0] in page.text
     # Without the table of the run the mask files say at least that there were some.
     assert ReportPage(report.write(files, tmp_path / "later.html")).warnings == ["alone"]
+
+
+def test_pixels_are_counted_by_what_became_of_them_in_words(sane):
+    path, page = sane
+    flags = mask_file.read(mask_of(path)).chip(1).reasons
+    told = {row[1].split()[-1]: (row[0], row[1]) for row in page.reason_rows}
+    for reason in reasons.REASONS:
+        count = np.count_nonzero(flags & reason.value)
+        assert (reason.name in told) == (count > 0)
+        if count:
+            assert told[reason.name] == (f"{count:,}", f"{reason.description} {reason.name}")
+
+
+def test_exposures_of_one_name_from_two_directories_are_told_apart(sane, tmp_path):
+    path = sane[0]
+    (tmp_path / "first").mkdir()
+    copy_of(path, tmp_path / "first")
+    flag(simulated(tmp_path / "second", seed=42))
+    files = [tmp_path / name / path.name for name in ("first", "second")]
+    masks = [mask_of(file) for file in files]
+    for order in (files, [*masks[::-1], *files]):  # each finds its own mask
+        page = ReportPage(report.write(order, tmp_path / "both.html"))
+        labels = [row[0] for row in page.chip_rows[1:]]
+        assert set(labels) == {f"{name}/{path.name}" for name in ("first", "second")}
+        anchors = [its["id"] for its in page.of("section") if its.get("class") == "exposure"]
+        assert len(set(anchors)) == 2 and {its["href"] for its in page.of("a")} == {f"#{a}" for a in anchors}
+    # Masks that all lie elsewhere are told apart by the pixels that they were made of.
+    (tmp_path / "masks").mkdir()
+    moved = [mask.rename(tmp_path / "masks" / f"{i}_{mask.name}") for i, mask in enumerate(masks)]
+    report.write([*moved[::-1], *files], tmp_path / "moved.html")
+
+
+def test_page_has_colours_for_the_dark_and_a_layout_for_paper(sane):
+    text = (sane[0].with_name(NAME)).read_text()
+    assert "@media screen and (prefers-color-scheme: dark)" in text and "@media print" in text
 
 
 def test_exposure_that_failed_is_named_and_the_others_are_shown(pair):

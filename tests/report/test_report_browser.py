@@ -1,5 +1,7 @@
 """The report in a real browser: layout at both widths, pictures, and nothing to complain of."""
 
+import base64
+import re
 import shutil
 
 import pytest
@@ -98,6 +100,29 @@ def test_links_of_the_table_lead_to_the_exposures(browser, page):
     browser.show(page, 1280)
     dead = "[...document.links].filter(a => !document.getElementById(a.hash.slice(1))).length"
     assert browser.ask("document.links.length") == 4 and browser.ask(dead) == 0
+
+
+def test_page_prints_on_a_few_sheets(browser, page):
+    """It took eight sheets an exposure of two chips."""
+    browser.show(page, 1280)
+    content = base64.b64decode(browser.ask_print())
+    assert content.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", content)) <= 6
+
+
+def test_everything_can_be_read_in_the_dark(browser, page):
+    browser.prefer("dark")
+    browser.show(page, 1280)
+    bright = """
+    [...document.querySelectorAll('body, h1, h2, h3, p, li, td, th, dd, figcaption, .warning')]
+        .map(e => getComputedStyle(e).color.match(/\\d+/g).slice(0, 3).map(Number))
+        .filter(c => Math.max(...c) < 120).length
+    """
+    assert browser.ask(bright) == 0
+    back = "getComputedStyle(document.body).backgroundColor"
+    assert max(map(int, re.findall(r"\d+", browser.ask(back)))) < 60
+    browser.prefer("light")
+    browser.show(page, 1280)
+    assert browser.ask(back) == "rgb(255, 255, 255)"
 
 
 def test_complaints_and_overflow_are_seen_where_there_are_some(browser, tmp_path):

@@ -205,7 +205,7 @@ def test_an_image_without_hits_gives_nan_and_no_warning():
     "scores", [np.full((3, 3), np.nan), np.full((3, 3), 1.5), np.zeros((3, 3), int), np.zeros(9)]
 )
 def test_what_is_no_probability_is_refused(scores):
-    with pytest.raises(ParameterError, match="Scores must be"):
+    with pytest.raises(ParameterError, match="Scores must be|two-dimensional"):
         roc.curve(scores, np.zeros(scores.shape, bool))
 
 
@@ -220,7 +220,7 @@ def test_arrays_that_do_not_fit_are_refused():
     with pytest.raises(ParameterError, match="scores is given more than once"):
         tallied(samples(1), [SCORES, SCORES])
     for dilate in (-1, 0.5, True, "diamond"):
-        with pytest.raises(ParameterError, match="dilate="):
+        with pytest.raises(ParameterError, match="dilate ?="):
             roc.curve(scores, truth, dilate=dilate)
     with pytest.raises(ParameterError, match="reading="):
         Tally.of(scores, truth).histogram("loud")

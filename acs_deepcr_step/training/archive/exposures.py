@@ -1,8 +1,9 @@
-"""The exposures of the paper's observation sets, fetched from MAST.
+"""The exposures of the paper's observation sets, or of any proposal, fetched from MAST.
 
-`plan` asks MAST for the ``*_flc.fits`` of each set and compares with the directory; `fetch` gets the
-missing ones into ``<directory>/<set>/``. Both can be repeated: finished files are verified by size
-and SHA-256 and left alone, a partial one continues where it stopped.
+`plan` asks MAST for the ``*_flc.fits`` of each set, `plan_proposal` for those of a proposal's visits;
+both compare with the directory. `fetch` gets the missing ones into ``<directory>/<set>/``. All can be
+repeated: finished files are verified by size and SHA-256 and left alone, a partial one continues where
+it stopped.
 
 Notes
 -----
@@ -12,20 +13,19 @@ against a local server that answers in the same form.
 """
 
 import os
-import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
-from ...errors import ArchiveError, InputError, StepWarning
+from ...errors import ArchiveError, InputError, warn
 from ...files import space
 from . import download, mast
 from .fetch_directory import exclusive, free_bytes, size_text
 from .manifest import Manifest
 
-__all__ = ["Plan", "fetch", "plan"]
+__all__ = ["Plan", "fetch", "plan", "plan_proposal"]
 
 _FITS = b"SIMPLE  ="
 # Give up after so many failures in a row.
@@ -124,6 +124,45 @@ def plan(sets, directory, cloud=False):
     entries = tuple(entry for one in sets for entry in listed[one.name])
     if not entries:
         raise InputError(f"No *_flc.fits of {', '.join(one.name for one in sets)} was found at MAST.")
+    return _compared(directory, manifest, entries, cloud)
+
+
+def plan_proposal(wanted, directory, cloud=False):
+    """Find out what of a proposal is to be fetched, without changing anything.
+
+    Parameters
+    ----------
+    wanted : visits.Wanted
+    directory : path-like
+        Each visit and filter gets a directory in it, ``<filter>_<proposal>_<visit>``.
+    cloud : bool
+        As of `plan`.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ParameterError
+        If astroquery is not installed.
+    ArchiveError
+        If MAST does not answer.
+    InputError
+        If MAST lists no such exposure, or a name is taken by a file that was not fetched.
+    """
+    directory = Path(directory).expanduser()
+    manifest = Manifest(directory)
+    entries = tuple(mast.exposures_of_proposal(wanted))
+    if not entries:
+        raise InputError(
+            f"MAST lists no calibrated exposure of {wanted}: check them, or leave --visits and --filters out."
+        )
+    return _compared(directory, manifest, entries, cloud)
+
+
+def _compared(directory, manifest, entries, cloud):
+    """Return the plan for some files, by what is in the directory."""
     states = {entry: manifest.state(entry) for entry in entries}
     foreign = [manifest.target(entry) for entry in entries if states[entry] == "foreign"]
     if foreign:
@@ -205,11 +244,9 @@ def _fetch_one(entry, url, manifest, patience, progress):
             part.unlink()
             raise ArchiveError(f"{url} is not a FITS file: the archive sent something else; try again later.")
     if entry.bytes and size != entry.bytes:
-        warnings.warn(
+        warn(
             f"{entry.name} has {size} bytes where MAST listed {entry.bytes}: it came whole, so the list is "
             "older than the file.",
-            StepWarning,
-            stacklevel=5,
         )
     manifest.add_fetched(entry, part, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     if target.exists():

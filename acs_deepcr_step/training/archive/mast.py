@@ -1,4 +1,4 @@
-"""The exposures of observation sets at MAST, and the addresses of their files.
+"""The exposures of observation sets and proposals at MAST, and the addresses of their files.
 
 Notes
 -----
@@ -17,11 +17,12 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ...errors import ArchiveError, StepWarning
+from ...errors import ArchiveError, warn
 from . import download
 from .manifest import Entry
+from .names import is_plain
 
-__all__ = ["CLOUD", "addresses", "exposures"]
+__all__ = ["CLOUD", "addresses", "exposures", "exposures_of_proposal"]
 
 # The public copy of the archive's bucket, readable without an account.
 CLOUD = "https://stpubdata.s3.amazonaws.com"
@@ -68,6 +69,50 @@ def exposures(sets):
     return found
 
 
+def exposures_of_proposal(wanted):
+    """Return the calibrated exposures of a proposal, as MAST lists them.
+
+    Parameters
+    ----------
+    wanted : visits.Wanted
+
+    Returns
+    -------
+    list of Entry
+        Each once, by set and name; a set is a visit in one filter, ``<filter>_<proposal>_<visit>``.
+
+    Raises
+    ------
+    ParameterError
+        If astroquery is not installed.
+    ArchiveError
+        If MAST does not answer, or with something else than tables.
+    """
+    client = download.require_module("astroquery.mast", "Fetching from MAST")
+    observations = client.ObservationsClass()
+    found = {}
+    with _query_errors(client.conf.server):
+        seen = observations.query_criteria(
+            obs_collection="HST",
+            instrument_name=wanted.detector,
+            intentType="science",
+            proposal_id=str(wanted.proposal),
+        )
+        filters = {}
+        for row in seen:
+            filter = wanted.filter_of(str(row["filters"]))
+            # Mosaics of several exposures have names of another form.
+            if filter and is_plain(filter) and wanted.visit_of(str(row["obs_id"])):
+                filters[str(row["obsid"])] = filter
+        rows = observations.get_product_list(list(filters)) if filters else []
+        for row in rows:
+            name, visit = str(row["productFilename"]), wanted.visit_of(str(row["productFilename"]))
+            if visit and name.lower().endswith(".fits"):
+                directory = f"{filters[str(row['obsID'])]}_{wanted.proposal}_{visit}"
+                found.setdefault(name, Entry(directory, name, str(row["dataURI"]), _bytes(row)))
+    return sorted(found.values(), key=lambda entry: (entry.set, entry.name))
+
+
 def addresses(uris, cloud=False):
     """Return the addresses of products.
 
@@ -109,10 +154,8 @@ def addresses(uris, cloud=False):
         )
     absent = [uri for uri, key in keys.items() if key is None]
     if absent:
-        warnings.warn(
+        warn(
             f"{len(absent)} of {len(keys)} files are not in the cloud and come from MAST.",
-            StepWarning,
-            stacklevel=5,
         )
     return urls | {uri: f"{CLOUD}/{key}" for uri, key in keys.items() if key is not None}
 
@@ -144,9 +187,13 @@ def _entries(one, rows):
     for row in rows:
         name = str(row["productFilename"])
         if name.endswith("_flc.fits") and _visit(name) == one.visit_code:
-            size = 0 if np.ma.is_masked(row["size"]) else int(row["size"])
-            found.setdefault(name, Entry(one.name, name, str(row["dataURI"]), size))
+            found.setdefault(name, Entry(one.name, name, str(row["dataURI"]), _bytes(row)))
     return [found[name] for name in sorted(found)]
+
+
+def _bytes(row):
+    """Return the size of a product; 0 where MAST does not list it."""
+    return 0 if np.ma.is_masked(row["size"]) else int(row["size"])
 
 
 def _warn_of_number(one, entries):
@@ -154,11 +201,9 @@ def _warn_of_number(one, entries):
     if len(entries) == one.n_exposures:
         return
     names = ", ".join(entry.name for entry in entries) or "none"
-    warnings.warn(
+    warn(
         f"{one.name}: the paper has {one.n_exposures} exposures and MAST {len(entries)} ({names}); the "
         "paper's set is not always the visit, so look at them before they are used.",
-        StepWarning,
-        stacklevel=3,
     )
 
 

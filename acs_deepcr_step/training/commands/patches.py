@@ -29,7 +29,8 @@ def add_arguments(parser):
         "--truth",
         choices=("crtruth", "simulated"),
         default="crtruth",
-        help="truth by AstroDrizzle (<root>_flc_crtruth.fits) or the simulator's (<root>_flc_truth.fits)",
+        help="truth by AstroDrizzle (<root>_flc_crtruth.fits) or the simulator's (<root>_flc_truth.fits); "
+        "default: crtruth",
     )
     parser.add_argument("--side", type=int, metavar="PIXELS", help="of a patch (default: 256)")
     parser.add_argument("--border", type=int, metavar="PIXELS", help="left out at all edges (default: 128)")

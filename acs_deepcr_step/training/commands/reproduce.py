@@ -19,11 +19,15 @@ def add_arguments(parser):
     parser.add_argument(
         "directory", metavar="DIR", help="for everything; what is finished there stays, so call it again"
     )
-    parser.add_argument("--filters", nargs="+", default=(), metavar="FILTER", help="only these, e.g. F435W")
     parser.add_argument(
-        "--sets", nargs="+", default=(), metavar="NAME", help="only these, e.g. F435W_10349_30"
+        "--filters", nargs="+", default=(), metavar="FILTER", help="only these, e.g. F435W (default: all)"
     )
-    parser.add_argument("--without", nargs="+", default=(), metavar="NAME", help="leave these sets out")
+    parser.add_argument(
+        "--sets", nargs="+", default=(), metavar="NAME", help="only these, e.g. F435W_10349_30 (default: all)"
+    )
+    parser.add_argument(
+        "--without", nargs="+", default=(), metavar="NAME", help="leave these sets out (default: none)"
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="of each training (default: 50)")
     parser.add_argument(
         "--from-zenodo",
@@ -31,7 +35,7 @@ def add_arguments(parser):
         const="record",
         default="",
         metavar="PATH",
-        help="begin with the published patches: a copy, or without PATH record 4295902",
+        help="begin with the published patches: a copy, or without PATH record 4295902 (default: no)",
     )
     parser.add_argument(
         "--simulated",

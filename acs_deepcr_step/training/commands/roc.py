@@ -27,7 +27,8 @@ def add_arguments(parser):
         "--truth",
         choices=("crtruth", "simulated"),
         default="crtruth",
-        help="truth by AstroDrizzle (<root>_flc_crtruth.fits) or the simulator's (<root>_flc_truth.fits)",
+        help="truth by AstroDrizzle (<root>_flc_crtruth.fits) or the simulator's (<root>_flc_truth.fits); "
+        "default: crtruth",
     )
     parser.add_argument(
         "--models",
@@ -39,13 +40,13 @@ def add_arguments(parser):
         "--lacosmic", action="store_true", help="LACosmic too, with the paper's settings, at several sigclip"
     )
     parser.add_argument(
-        "--dq-bit", type=int, metavar="BIT", help="flags of this DQ bit in FILES too, e.g. 4096"
+        "--dq-bit", type=int, metavar="BIT", help="flags of this DQ bit too, e.g. 4096 (default: none)"
     )
     parser.add_argument(
         "--masks",
         nargs="+",
         metavar="FILE",
-        help="mask files too (not 0: a cosmic ray), each named after its exposure",
+        help="mask files too (not 0: a cosmic ray), each named after its exposure (default: none)",
     )
     parser.add_argument(
         "--dilate",
@@ -56,7 +57,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--field",
         choices=("globular", "extragalactic", "galaxy"),
-        help="field type of all FILES, where their truth files do not tell",
+        help="field type of all FILES, where their truth files do not tell (default: none)",
     )
     parser.add_argument(
         "--picture",

@@ -36,8 +36,15 @@ def add(parser):
     ):
         recipe.add_argument(flag, type=kind, metavar=flag[2:].split("-")[-1].upper(), help=text)
     run = parser.add_argument_group("where and how it runs")
-    run.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    run.add_argument("--threads", type=int, metavar="N", help="of PyTorch; they decide the last digits")
+    run.add_argument(
+        "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="of PyTorch (default: auto)"
+    )
+    run.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="of PyTorch; they decide the last digits (default: as many as PyTorch takes)",
+    )
     run.add_argument(
         "--workers", type=int, default=0, metavar="N", help="processes that read patches (default: 0)"
     )

@@ -15,7 +15,9 @@ def add(parser):
         "Without --set, --conv-width and --threshold the step flags copies of the exposures first, and "
         "TweakReg aligns them on what is left.",
     )
-    group.add_argument("--set", metavar="NAME", help="a set of the paper, e.g. F435W_10349_30: its Table A1")
+    group.add_argument(
+        "--set", metavar="NAME", help="a set of the paper, e.g. F435W_10349_30: its Table A1 (default: none)"
+    )
     group.add_argument("--conv-width", type=float, metavar="PIXELS", help="of TweakReg (default: 3.5)")
     group.add_argument(
         "--threshold", type=float, metavar="SIGMA", help="of TweakReg (default: 25, with the step's flags)"
@@ -30,7 +32,7 @@ def add(parser):
     group.add_argument(
         "--ring", type=int, metavar="N", help="pixels around true cosmic rays to ignore (default: 1)"
     )
-    group.add_argument("--field", metavar="FIELD", help="globular, extragalactic or galaxy")
+    group.add_argument("--field", metavar="FIELD", help="globular, extragalactic or galaxy (default: none)")
     group.add_argument("--cores", type=int, metavar="N", help="processes of AstroDrizzle (default: 1)")
     group.add_argument(
         "--measure-completeness",

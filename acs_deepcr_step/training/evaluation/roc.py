@@ -14,8 +14,9 @@ import numpy as np
 
 from ...arrays.numerics import numpy_defaults
 from ...arrays.probabilities import SCALE
+from ...config.arguments import IMAGE, WHOLE, Kind, checked, optional
 from ...errors import ParameterError
-from .scores import dilated, scaled_probability
+from .scores import DISK, dilated, scaled_probability
 
 __all__ = [
     "HIGH_FPR",
@@ -257,6 +258,12 @@ def _require_same_shape(scores, truth, ignore):
         )
 
 
+_DILATE = Kind(
+    f"a whole number of pixels, or {DISK!r}", lambda value: WHOLE.accepts(value) or str(value) == DISK
+)
+
+
+@checked(probability=IMAGE, truth=IMAGE, ignore=optional(IMAGE), dilate=_DILATE)
 @numpy_defaults()
 def curve(probability, truth, ignore=None, dilate=0):
     """Return the ROC curve of one image.

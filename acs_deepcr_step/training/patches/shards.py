@@ -13,12 +13,11 @@ import hashlib
 import itertools
 import os
 import shutil
-import warnings
 
 import numpy as np
 from astropy.table import Table, vstack
 
-from ...errors import InputError, OutputError, StepWarning
+from ...errors import InputError, OutputError, warn
 from ...regular_file import require_regular
 from ..archive.names import is_plain
 from .patch import INDEX_COLUMNS, Patches, cut
@@ -166,7 +165,7 @@ def _usable(samples, name, options):
         (small, f"smaller than a patch and its border ({least} pixels)"),
     ):
         if names:
-            warnings.warn(f"{name}: left out, {reason}: {', '.join(names)}.", StepWarning, stacklevel=6)
+            warn(f"{name}: left out, {reason}: {', '.join(names)}.")
 
 
 def _write_index(path, rows, shards, options):

@@ -1,11 +1,10 @@
 """Split of patches into those for training and those for validation."""
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...errors import InputError, ParameterError, StepWarning
+from ...errors import InputError, ParameterError, warn
 
 __all__ = ["Split", "split"]
 
@@ -66,11 +65,9 @@ def split(patches, fraction=0.1, seed=0):
             "All patches are of one exposure, so none can be kept for validation: add another exposure, "
             "better another observation set."
         )
-    warnings.warn(
+    warn(
         "All patches are of one observation set: validation is with some of its exposures, which show the "
         "same field, so its figures are too good; add another observation set.",
-        StepWarning,
-        stacklevel=2,
     )
     return replace(by_exposure, by="exposure")
 

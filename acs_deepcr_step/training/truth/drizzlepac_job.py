@@ -8,19 +8,16 @@ fields of `Job`.
 """
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ...errors import DrizzlepacError
+from ...product.drizzlepac_process import LOG, complaint, python
 
 __all__ = ["LOG", "Job", "run"]
 
-LOG = "drizzlepac_terminal.log"
 _JOB, _REASON = "job.json", "reason.txt"
-_TAIL = 3  # lines of the log in an error
 
 
 @dataclass(frozen=True)
@@ -60,30 +57,10 @@ def run(directory, job):
         If a task failed, an exposure was not aligned, or a mask is missing.
     """
     (directory / _JOB).write_text(json.dumps(asdict(job), indent=1), encoding="utf-8")
-    package = Path(__file__).resolve().parents[3]
-    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MPLBACKEND": "Agg"}
-    command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, _JOB]
-    with open(directory / LOG, "wb") as output:
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
+    if python(__name__, _JOB, directory):
         reason = directory / _REASON
         text = reason.read_text(encoding="utf-8") if reason.exists() else "drizzlepac could not be run"
-        raise DrizzlepacError(f"{text} ({_tail(directory / LOG)}).")
-
-
-def _tail(log):
-    """Return the last lines of a log as one."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return " / ".join([" ".join(line.split()) for line in lines if line.strip()][-_TAIL:]) or "no message"
+        raise DrizzlepacError(f"{text} ({complaint(directory / LOG)}).")
 
 
 def _child(job):

@@ -12,7 +12,6 @@ import importlib.metadata
 import os
 import shutil
 import tempfile
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from ... import __version__
 from ...arrays import dq
 from ...arrays.background import clipped_level
 from ...arrays.morphology import dilate
-from ...errors import DrizzlepacError, ExposureError, InputError, StepWarning
+from ...errors import DrizzlepacError, ExposureError, InputError, warn
 from ...files.exposure import read_sci
 from ...files.fits_reader import quiet
 from ...files.space import require_space
@@ -107,11 +106,9 @@ def make(files, outdir, options=None, expected=None):
 
 def _warn_of_two(exposures):
     first, second = (exposure.path.name for exposure in exposures)
-    warnings.warn(
+    warn(
         f"{first} and {second}: the truth of two exposures is poor, since where both were hit, or one has a "
         "bad pixel, nothing tells; take three or more where there are.",
-        StepWarning,
-        stacklevel=3,
     )
 
 
