@@ -88,6 +88,8 @@ WAYS = {
     "single": Way(_step(consensus="no")),
     **{f"single {p}": Way(_step(consensus="no", threshold=p)) for p in (0.1, 0.2, 0.3, 0.7, 0.9)},
     "together": Way(_step()),
+    "fast single": Way(_step(model="ACS-WFC-fast", consensus="no")),
+    "fast together": Way(_step(model="ACS-WFC-fast")),
     "truth": Way(_flag_truth),
     "together, default fill": Way(_step(), default_fill=True),
     "truth, default fill": Way(_flag_truth, default_fill=True),

@@ -38,13 +38,13 @@ class ToolUnavailableError(Exception):
     """A tool that cannot be measured; the message says why."""
 
 
-def ours(precision, device):
-    """Return our engine in a precision on a device."""
+def ours(precision, device, model="ACS-WFC"):
+    """Return our engine in a precision on a device, with a model."""
     from acs_deepcr_step import detect
 
     if precision == "bfloat16" and device == "cpu" and not bfloat16_is_native():
         raise ToolUnavailableError("the processor has no native bfloat16")
-    detector = detect.Detector(precision=precision, device=device)
+    detector = detect.Detector(model, precision=precision, device=device)
     return lambda image: detect.mask(detector.probability(image))
 
 
@@ -129,6 +129,15 @@ _MAKERS = {
     **{
         f"ours {precision}": _Maker(
             ours, "acs_deepcr_step", settings={"precision": precision}, takes_device=True
+        )
+        for precision in ("float32", "bfloat16")
+    },
+    **{
+        f"fast {precision}": _Maker(
+            ours,
+            "acs_deepcr_step",
+            settings={"precision": precision, "model": "ACS-WFC-fast"},
+            takes_device=True,
         )
         for precision in ("float32", "bfloat16")
     },

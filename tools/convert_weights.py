@@ -73,7 +73,7 @@ def convert(known, source, target):
     if not same:
         sys.exit(f"{new} does not hold the tensors of {source / file}")
     os.replace(new, target)
-    return weights_file.identity(weights_file.fingerprint(state), known.scale, known.standardise)
+    return weights_file.identity(weights_file.fingerprint(state), known)
 
 
 def main():
@@ -82,7 +82,7 @@ def main():
     parser.add_argument("--output", type=Path, default=published.FOLDER, help="default: %(default)s")
     output = parser.parse_args().output
     source, strange = published_folder(), 0
-    for known in published.KNOWN:
+    for known in filter(lambda one: one.from_deepcr, published.KNOWN):
         digest = convert(known, source, output / known.file)
         strange += digest != known.sha256
         print(f"{known.file}  {digest}" + ("" if digest == known.sha256 else f"  known: {known.sha256!r}"))

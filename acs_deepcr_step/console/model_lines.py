@@ -50,8 +50,15 @@ def _about_names(infos):
 
 def _about_input(infos):
     for info in infos:
+        if info.simulated:
+            yield f"{info.name} was trained on simulated exposures"
         if info.standardise:
             yield f"input of {info.name}: (x - mean) / std, x in electrons"
+        elif info.compression:
+            yield (
+                f"input of {info.name}: {info.compression}((x - median) / (2 sqrt(max(median, 0) + 25))), "
+                "x in electrons, median of the image"
+            )
         elif info.scale != 1:
             yield f"input of {info.name}: x / {info.scale:g}, x in electrons"
 

@@ -11,19 +11,16 @@ import numpy as np
 import torch
 
 from ..errors import ModelError, ParameterError
-from . import tiling
+from . import scaling, tiling
 from .unet import Architecture, FoldedUNet
 
 __all__ = ["Engine", "Backend", "choose_backend"]
 
-# 192 to 384 pixels are equally fast on the processors measured (docs/performance);
-# these take about the same memory. Smaller tiles are mostly margin; for larger ones
-# the memory of every layer is given back to the system and asked for anew.
-_SIDE = {torch.float32: 256, torch.bfloat16: 384}
+# Smaller tiles are mostly margin; for larger ones the memory of every layer is given back to the
+# system and asked for anew. In between the side hardly matters (docs/performance), but for bfloat16
+# with AMX: arithmetic is so fast there that a tile must stay in the cache.
+_SIDE, _SIDE_BFLOAT16 = 256, 384
 _SIDE_GPU = 1024
-
-# Beyond any charge a pixel can hold, and far from overflow inside the network.
-_LARGEST = 1e7
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,20 @@ class Backend:
 
 def _native_bfloat16():
     """Whether the processor multiplies bfloat16 natively, so that it is faster."""
-    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return _supported("_is_avx512_bf16_supported")
+
+
+def _supported(check):
+    """Return what PyTorch says of the processor; False where this PyTorch does not know."""
+    check = getattr(torch.cpu, check, None)
     return bool(check and check())
+
+
+def _cpu_side(dtype):
+    """Return the side of the tiles that was measured to be fastest on this kind of processor."""
+    if dtype == torch.bfloat16 and not _supported("_is_amx_tile_supported"):
+        return _SIDE_BFLOAT16
+    return _SIDE
 
 
 def choose_backend(device="auto", precision="auto"):
@@ -149,7 +158,7 @@ class Engine:
     def __init__(self, model, *, precision="auto", device="auto", tile=None, threads=None):
         info = model.info
         self.backend = choose_backend(device, precision)
-        self._scale, self._standardise = info.scale, info.standardise
+        self._info = info
         architecture = Architecture(
             info.levels, info.hidden, info.in_channels, info.kind == "mask", info.norm
         )
@@ -166,8 +175,9 @@ class Engine:
         """Refuse weights that give no numbers for the darkest and the brightest pixels there are."""
         side = 2 * self.margin + 2 * self._network.architecture.stride
         shape = (1, self._network.architecture.in_channels, side, side)
-        x = torch.zeros(shape, dtype=torch.float32, device=self.backend.device)
-        x[..., : side // 2] = _LARGEST / self._scale
+        x = np.zeros(shape, np.float32)
+        x[..., : side // 2] = scaling.LARGEST
+        x = torch.from_numpy(scaling.of_level(0.0, self._info).apply(x)).to(self.backend.device)
         with torch.inference_mode():
             self._check(self._network(x))
 
@@ -183,7 +193,7 @@ class Engine:
     def _side(self, tile):
         stride = self._network.architecture.stride
         if tile is None:
-            return _SIDE[self.backend.dtype] if self.backend.is_cpu else _SIDE_GPU
+            return _cpu_side(self.backend.dtype) if self.backend.is_cpu else _SIDE_GPU
         if isinstance(tile, bool) or int(tile) != tile or tile < 1:
             raise ParameterError(f"tile={tile!r}: give the side of a tile in pixels, 1 or more.")
         return -(-int(tile) // stride) * stride
@@ -238,16 +248,11 @@ class Engine:
 
         Returns
         -------
-        level, divisor : float
-            The network sees ``(image - level) / divisor``.
+        scaling.Scaling
         """
-        if not self._standardise:
-            return 0.0, self._scale
-        values = image[np.isfinite(image)].astype(np.float64)
-        np.clip(values, -_LARGEST, _LARGEST, out=values)
-        return float(values.mean()), float(values.std()) or 1.0
+        return scaling.of_image(image, self._info)
 
-    def electrons(self, tile, fill, scaling=None):
+    def electrons(self, tile, fill, scaled=None):
         """Make a tile fit for the network, in place.
 
         Parameters
@@ -256,8 +261,8 @@ class Engine:
             Electrons.
         fill : float
             Stands in for what is not finite.
-        scaling : tuple of float, optional
-            From `scaling`; by default the model's scale alone.
+        scaled : scaling.Scaling, optional
+            From `scaling`, of the image that the tile is from; by default the model's scale alone.
 
         Returns
         -------
@@ -268,12 +273,8 @@ class Engine:
         bad = bad if bad.any() else None
         if bad is not None:
             tile[bad] = fill
-        np.clip(tile, -_LARGEST, _LARGEST, out=tile)
-        level, divisor = scaling or (0.0, self._scale)
-        if level != 0:
-            tile -= level
-        if divisor != 1:
-            tile /= divisor
+        np.clip(tile, -scaling.LARGEST, scaling.LARGEST, out=tile)
+        (scaled or scaling.of_level(0.0, self._info)).apply(tile)
         return bad
 
     def forward(self, channels):

@@ -106,7 +106,7 @@ def _packaged_state(known):
         raise ModelError(
             f"The weights of model {known.name} are missing or damaged ({error}): reinstall acs_deepcr_step."
         ) from error
-    if weights_file.identity(weights_file.fingerprint(state), known.scale, known.standardise) != known.sha256:
+    if weights_file.identity(weights_file.fingerprint(state), known) != known.sha256:
         raise ModelError(
             f"{path} does not hold the published weights of model {known.name} (their SHA-256 differs): "
             "reinstall acs_deepcr_step, or give your own weights by their path."
@@ -134,10 +134,11 @@ def _from_path(path, content):
     facts = described or weights_file.Description()
     own = replace(
         own,
-        sha256=weights_file.identity(fingerprint, facts.scale, facts.standardise),
+        sha256=weights_file.identity(fingerprint, facts),
         file_sha256=hashlib.sha256(content).hexdigest(),
         scale=float(facts.scale),
         standardise=facts.standardise,
+        compression=facts.compression,
         filter=facts.filter,
         threshold=float(facts.threshold),
     )
@@ -147,10 +148,7 @@ def _from_path(path, content):
 def _recognised(fingerprint, described):
     """Return the published model that has these weights and scales its input so, or None."""
     for known in KNOWN:
-        scaling = known.scale, known.standardise
-        if described is not None and (float(described.scale), described.standardise) != scaling:
-            continue
-        if weights_file.identity(fingerprint, *scaling) == known.sha256:
+        if weights_file.identity(fingerprint, described or known) == known.sha256:
             return known
     return None
 

@@ -1,7 +1,7 @@
-"""What is known of the published models without opening their weights. Loads no PyTorch.
+"""What is known of the models that have a name, without opening their weights. Loads no PyTorch.
 
-The weights are in the folder ``weights/``, with deepCR's licence: made from those of deepCR 0.3.1
-by ``tools/convert_weights.py``.
+The weights are in the folder ``weights/``. The published ones are there with deepCR's licence: made from
+those of deepCR 0.3.1 by ``tools/convert_weights.py``. ``ACS-WFC-fast`` is by ``tools/make_fast_model.sh``.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from ..config.specification import shown
 from ..errors import ModelError, ParameterError
 
 __all__ = [
-    "AUTO", "FOLDER", "GLOBAL", "INPAINT", "KINDS", "KNOWN", "MEDMASK", "ModelInfo", "find", "for_filter",
-    "info", "names",
+    "AUTO", "FAST", "FOLDER", "GLOBAL", "INPAINT", "KINDS", "KNOWN", "MEDMASK", "ModelInfo", "find",
+    "for_filter", "info", "names",
 ]  # fmt: skip
 
 FOLDER = Path(__file__).with_name("weights")
@@ -20,12 +20,14 @@ FOLDER = Path(__file__).with_name("weights")
 KINDS = ("mask", "inpaint")
 AUTO = "auto"
 GLOBAL = "ACS-WFC"
+FAST = "ACS-WFC-fast"
 INPAINT = "ACS-WFC-F606W-2-32"
 MEDMASK = "medmask"  # no network: the median of the good pixels around
 
 _CITATION = "Kwon, Zhang & Bloom 2021 (deepCR-ACS/WFC); Zhang & Bloom 2020, ApJ 889, 24"
 _CITATION_2020 = "Zhang & Bloom 2020, ApJ 889, 24"
 _CITATION_UVIS = "Chen, Zhang, Williams & Durbin 2024, ApJ 962, 7; Zhang & Bloom 2020, ApJ 889, 24"
+_CITATION_FAST = f"this package; it learnt from ACS-WFC: {_CITATION}"
 
 _DIGITS = 16  # of a hash in a header
 
@@ -45,9 +47,9 @@ class ModelInfo:
         whatever file they are.
     file_sha256 : str
         Of the file: of a published model, the one in deepCR 0.3.1; of another one, the one that
-        was given. Mask files name weights by it.
+        was given; empty for `FAST`. Mask files name weights by it.
     published : bool
-        Whether it is one of the published models.
+        Whether it is one of the models that come with the package.
     kind : str
         ``mask`` or ``inpaint``.
     levels, hidden : int
@@ -59,8 +61,12 @@ class ModelInfo:
     standardise : bool
         Whether the mean of the whole image is then subtracted, and its standard deviation
         divided by.
+    compression : str
+        How its input is compressed instead (`scaling`): ``asinh``, or empty.
     detector : str
         The detector whose exposures trained it; empty where that is not known.
+    simulated : bool
+        Whether these exposures were simulated.
     filter : str
         The filter whose exposures trained it; empty for the global model.
     threshold : float
@@ -81,7 +87,9 @@ class ModelInfo:
     norm: bool = True
     scale: float = 1.0
     standardise: bool = False
+    compression: str = ""
     detector: str = ""
+    simulated: bool = False
     filter: str = ""
     threshold: float = 0.5
     aliases: tuple[str, ...] = ()
@@ -94,13 +102,30 @@ class ModelInfo:
         return 2 if self.kind == "inpaint" else 1
 
     @property
+    def trained_on(self):
+        """Whose exposures trained it, for tables."""
+        return f"{'simulated ' if self.simulated else ''}{self.detector}"
+
+    @property
+    def from_deepcr(self):
+        """Whether its weights are deepCR's."""
+        return self.published and bool(self.file_sha256)
+
+    @property
+    def input_scale(self):
+        """How electrons are scaled, in a few characters for tables."""
+        if self.compression:
+            return self.compression
+        return "(x - mean) / std" if self.standardise else f"{self.scale:g}"
+
+    @property
     def hashes(self):
         """What headers call the weights (DCRHASH, 16 digits); the first is what new ones say.
 
         Of a published model that is the hash of deepCR's file, as it always was; of another one the
         model's identity, while earlier versions wrote the hash of the file.
         """
-        both = (self.file_sha256, self.sha256) if self.published else (self.sha256, self.file_sha256)
+        both = (self.file_sha256, self.sha256) if self.from_deepcr else (self.sha256, self.file_sha256)
         return tuple(digits[:_DIGITS] for digits in both if digits)
 
     def is_hash(self, digits):
@@ -157,6 +182,17 @@ KNOWN = (
         scale=100.0,
         filter="F606W",
         citation=_CITATION_2020,
+    ),
+    # Learnt from GLOBAL, in this project; taken only where it is asked for.
+    _model(
+        FAST,
+        "mask",
+        "SHA",
+        "",
+        hidden=8,
+        compression="asinh",
+        simulated=True,
+        citation=_CITATION_FAST,
     ),
     # For all filters. Its authors recommend thresholds of 0.1 to 0.2.
     _model(

@@ -214,6 +214,12 @@ def _channels_last(tensor):
     return tensor.contiguous(memory_format=torch.channels_last).as_strided(tensor.shape, strides)
 
 
+def _pooled(x):
+    """Return the largest of each 2x2 pixels; PyTorch's own pooling also writes down which one it was."""
+    rows = torch.maximum(x[..., ::2, :], x[..., 1::2, :])
+    return torch.maximum(rows[..., ::2], rows[..., 1::2])
+
+
 class FoldedUNet:
     """A U-Net for inference: same function, no padding, no batch normalisation.
 
@@ -301,7 +307,7 @@ class FoldedUNet:
         for level, (first, second) in enumerate(self._encoder):
             if level:
                 odd = lost % 2  # cells of the next level begin at even places of the tile
-                x = functional.max_pool2d(x[..., odd : x.shape[-2] - odd, odd : x.shape[-1] - odd], 2)
+                x = _pooled(x[..., odd : x.shape[-2] - odd, odd : x.shape[-1] - odd])
                 lost = (lost + odd) // 2
             x = relu(conv(x, *first)).to(self.dtype)
             x = relu(conv(x, *second))

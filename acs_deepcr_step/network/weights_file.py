@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from ..errors import ModelError
+from .scaling import COMPRESSIONS
 
 __all__ = ["Description", "fingerprint", "identity", "parse", "write"]
 
@@ -46,6 +47,9 @@ class Description:
     standardise : bool
         Whether the mean of the whole image is then subtracted, and its standard deviation
         divided by. For mask models only.
+    compression : {'', 'asinh'}
+        How the network's input is compressed (`scaling`); empty: not at all. For mask models only, and
+        instead of scale and standardise.
     """
 
     kind: str = "mask"
@@ -56,6 +60,7 @@ class Description:
     threshold: float = 0.5
     about: dict = field(default_factory=dict)
     standardise: bool = False
+    compression: str = ""
 
     def faults(self):
         """Return what is wrong with the values, in words."""
@@ -78,6 +83,10 @@ class Description:
             found.append(f"standardise is {self.standardise!r}, neither true nor false")
         elif self.standardise and self.kind == "inpaint":
             found.append("standardise is for mask models only")
+        if self.compression not in COMPRESSIONS:
+            found.append(f"compression is {self.compression!r}, not one of {', '.join(COMPRESSIONS[1:])}")
+        elif self.compression and (self.kind == "inpaint" or self.standardise or self.scale != 1):
+            found.append("compression is for mask models only, without another scale")
         return found
 
 
@@ -113,23 +122,24 @@ def fingerprint(state):
     return digest.hexdigest()
 
 
-def identity(fingerprint, scale, standardise):
+def identity(fingerprint, facts):
     """Return what identifies a model: the same weights with another input scale are another model.
 
     Parameters
     ----------
     fingerprint : str
         From `fingerprint`.
-    scale : float
-    standardise : bool
-        As in `Description`.
+    facts : Description or published.ModelInfo
+        Of which scale, standardise and compression matter.
 
     Returns
     -------
     str
         64 hex digits.
     """
-    text = f"{fingerprint} scale {float(scale)!r} standardise {bool(standardise)}"
+    text = f"{fingerprint} scale {float(facts.scale)!r} standardise {bool(facts.standardise)}"
+    if facts.compression:
+        text += f" compression {facts.compression}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 

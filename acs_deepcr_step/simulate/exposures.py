@@ -1,7 +1,7 @@
 """Single chips and dithered associations."""
 
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +46,9 @@ _MOST = len(_LETTERS) ** 2  # exposures of an association: their rootnames diffe
 @checked(shape=SHAPE, exptime=NUMBER, filter=TEXT, field=TEXT, seed=SEED)
 @numpy_defaults()
 def chip(
-    shape=(512, 512), exptime=500.0, filter="F814W", field="sparse", seed=0, *, options=None, **keywords
-):
+    shape=(512, 512), exptime=500.0, filter="F814W", field="sparse", seed=0,
+    *, options=None, change=None, **keywords,
+):  # fmt: skip
     """Simulate one chip, without files and distortion.
 
     Parameters
@@ -62,6 +63,9 @@ def chip(
     seed : int
         The same seed gives the same pixels.
     options : SimulationOptions, optional
+    change : callable, optional
+        Takes what is expected of the sources, (R, C) float32 electrons without sky, and returns it as it is
+        collected: seen through other optics, with more light. The catalogue of stars stays.
     **keywords
         Fields of `SimulationOptions`.
 
@@ -89,6 +93,8 @@ def chip(
     ccd = detector.draw(shape, sections, options, generator(seed, Stream.DETECTOR, 1))
     sky, place = colours.seen_through(sky, bandpass, options, seed), Place.alone(shape)
     light = rendering.render(sky, shape, FlatProjection(), _points(bandpass, place, 0, options), exptime)
+    if change is not None:
+        light = replace(light, electrons=change(light.electrons))
     behind = backdrop.of(options, bandpass, exptime)
     return expose(light, ccd, behind, place, exptime, options, generator(seed, Stream.EXPOSURE, 0, 1))
 

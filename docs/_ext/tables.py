@@ -47,8 +47,8 @@ def published_models():
         info = models.info(name)
         also = ", ".join(f"`{alias}`" for alias in info.aliases) or "-"
         rows.append(
-            (f"`{info.name}`", info.detector, info.filter or "all", f"{info.levels}-{info.hidden}",
-             "(x - mean) / std" if info.standardise else f"{info.scale:g}",
+            (f"`{info.name}`", info.trained_on, info.filter or "all", f"{info.levels}-{info.hidden}",
+             info.input_scale,
              f"{info.threshold:g}", also, f"`{info.hashes[0]}`")
         )  # fmt: skip
     heading = (

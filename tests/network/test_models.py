@@ -13,7 +13,7 @@ from acs_deepcr_step.errors import ModelError
 def test_the_published_mask_models_are_offered():
     assert models.names() == [
         "ACS-WFC", "ACS-WFC-F435W", "ACS-WFC-F606W", "ACS-WFC-F814W", "ACS-WFC-F606W-2-4",
-        "WFC3-UVIS",
+        "ACS-WFC-fast", "WFC3-UVIS",
     ]  # fmt: skip
     assert models.names(detector="WFC3/UVIS") == ["WFC3-UVIS"]
     assert models.names(detector="ACS/WFC") == models.names()[:-1]
@@ -52,6 +52,18 @@ def test_every_published_model_loads_with_its_hash(name):
 )
 def test_the_names_of_the_paper_are_aliases(alias, name):
     assert models.info(alias) is models.info(name)
+
+
+@pytest.mark.parametrize("band", ["F435W", "F606W", "F814W", "F475W", ""])
+def test_the_fast_model_is_taken_for_no_filter_by_itself(band):
+    assert models.for_filter(band) != "ACS-WFC-fast" and models.names()[0] == models.GLOBAL == "ACS-WFC"
+
+
+def test_the_fast_model_says_what_it_is_and_whose():
+    info = models.info("ACS-WFC-fast")
+    assert (info.hidden, info.compression, info.detector, info.simulated) == (8, "asinh", "ACS/WFC", True)
+    assert "Kwon, Zhang & Bloom 2021" in info.citation and info.licence == "BSD-3-Clause"
+    assert info.hashes == (info.sha256[:16],)
 
 
 def test_the_small_model_divides_its_input_by_100():

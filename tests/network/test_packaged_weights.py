@@ -1,4 +1,7 @@
-"""The packaged weights are deepCR's, to the last bit, and are the same model in whatever file they are."""
+"""The packaged weights are deepCR's, to the last bit, and are the same model in whatever file they are.
+
+Those of ``ACS-WFC-fast`` alone were made here.
+"""
 
 import hashlib
 import subprocess
@@ -17,8 +20,11 @@ from acs_deepcr_step.errors import ModelError
 from acs_deepcr_step.network import weights_file
 from acs_deepcr_step.network.published import FOLDER, KNOWN
 from acs_deepcr_step.network.unet import Architecture, UNet
+from acs_deepcr_step.training.fit.distillation import DistillationRecipe
 
 EVERY = pytest.mark.parametrize("info", KNOWN, ids=lambda info: f"{info.kind} {info.name}")
+DEEPCRS = tuple(info for info in KNOWN if info.from_deepcr)
+EVERY_OF_DEEPCR = pytest.mark.parametrize("info", DEEPCRS, ids=lambda info: f"{info.kind} {info.name}")
 UVIS = models.info("WFC3-UVIS")
 SCRIPT = Path(__file__).parents[2] / "tools" / "convert_weights.py"
 
@@ -36,15 +42,33 @@ def packaged(info):
 @EVERY
 def test_each_file_describes_itself_as_the_list_does(info):
     state, described = packaged(info)
-    for name in ("kind", "levels", "hidden", "scale", "standardise", "filter", "threshold"):
+    for name in ("kind", "levels", "hidden", "scale", "standardise", "compression", "filter", "threshold"):
         assert getattr(described, name) == getattr(info, name), name
-    about = described.about
+    assert weights_file.identity(weights_file.fingerprint(state), info) == info.sha256
+
+
+@EVERY_OF_DEEPCR
+def test_each_file_of_deepcrs_weights_says_where_they_are_from(info):
+    about = packaged(info)[1].about
     assert (about["package"], about["version"], about["name"]) == ("deepCR", "0.3.1", info.name)
     assert about["file"] == f"learned_models/{info.kind}/{info.name}.pth"
     assert (about["sha256"], about["licence"], about["citation"]) == (
         info.file_sha256, info.licence, info.citation,
     )  # fmt: skip
-    assert weights_file.identity(weights_file.fingerprint(state), info.scale, info.standardise) == info.sha256
+
+
+def test_the_weights_made_here_say_how():
+    [info] = set(KNOWN) - set(DEEPCRS)
+    about = packaged(info)[1].about
+    recipe = DistillationRecipe(**about["recipe"])
+    assert recipe.teacher_sha256 == models.info("ACS-WFC").sha256 and len(recipe.start_sha256) == 64
+    assert len(about["data"]["manifest"]) == 64 and about["versions"]["torch"]
+    sets = {*about["data"]["training_sets"], *about["data"]["validation_sets"]}
+    assert sets == {f"simulated_3_{number:04d}" for number in range(24)}
+    script = SCRIPT.with_name("make_fast_model.sh").read_text()
+    assert "--simulate 240 --seed 3" in script and f"--lr {recipe.lr} " in script
+    assert f"--epochs {recipe.epochs} --frozen-from {recipe.frozen_from} " in script
+    assert f"--start {recipe.start} " in script and f"--source-weight {recipe.source_weight:g}" in script
 
 
 def test_every_file_is_offered_and_the_licence_and_authors_stand_beside():
@@ -52,10 +76,11 @@ def test_every_file_is_offered_and_the_licence_and_authors_stand_beside():
         info.file for info in KNOWN
     }
     assert "Copyright (c) 2019, UC Berkeley" in (FOLDER / "LICENSE.deepCR").read_text()
-    assert "Keming Zhang" in (FOLDER / "README.txt").read_text()
+    text = (FOLDER / "README.txt").read_text()
+    assert "Keming Zhang" in text and "mask/ACS-WFC-fast.safetensors is not deepCR's" in text
 
 
-@EVERY
+@EVERY_OF_DEEPCR
 def test_the_tensors_are_deepcrs(info):
     path = deepcr_files.weights(info)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == info.file_sha256
@@ -74,11 +99,11 @@ def test_the_script_makes_the_packaged_files(tmp_path):
     command = [sys.executable, str(SCRIPT), "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for info in KNOWN:
+    for info in DEEPCRS:
         assert (tmp_path / info.file).read_bytes() == (FOLDER / info.file).read_bytes()
 
 
-@EVERY
+@EVERY_OF_DEEPCR
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_results_are_those_of_deepcrs_files_to_the_last_bit(info, precision, chip):
     results = []
@@ -101,7 +126,7 @@ def test_a_model_is_the_same_in_any_file(info, tmp_path):
         assert models.load(path).info is info
 
 
-@EVERY
+@EVERY_OF_DEEPCR
 def test_deepcrs_file_is_the_same_model(info):
     assert models.load(deepcr_files.weights(info)).info is info
 
@@ -126,7 +151,7 @@ def test_headers_call_published_models_as_ever():
     assert models.info("ACS-WFC").is_hash(models.info("ACS-WFC").sha256)
     assert not models.info("ACS-WFC").is_hash("0075cef7a8b72f3f")
     digits = [one for info in KNOWN for one in info.hashes]
-    assert len(set(digits)) == 2 * len(KNOWN) and {len(one) for one in digits} == {16}
+    assert len(set(digits)) == 2 * len(DEEPCRS) + 1 and {len(one) for one in digits} == {16}
 
 
 def test_own_weights_are_known_by_their_tensors_and_by_the_hash_of_their_file(tmp_path):

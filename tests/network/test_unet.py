@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from acs_deepcr_step import models
-from acs_deepcr_step.network.unet import Architecture, FoldedUNet, UNet
+from acs_deepcr_step.network.unet import Architecture, FoldedUNet, UNet, _pooled
 
 
 def random_network(architecture, seed=0):
@@ -32,7 +32,9 @@ def test_the_folded_network_is_the_published_one(name):
     network = UNet(architecture).eval()
     network.load_state_dict(model.state)
     folded = FoldedUNet(architecture, model.state)
-    x = (image(96) - 100) / 30 if model.info.standardise else image(96) / model.info.scale
+    x = image(96) / model.info.scale
+    if model.info.standardise or model.info.compression:
+        x = (x - 100) / 30
     with torch.no_grad():
         expected = network(x)[..., 16:-16, 16:-16]
         result = folded(x)
@@ -86,3 +88,11 @@ def test_only_the_first_convolution_stays_in_float32():
     blocks = [*folded._encoder, *folded._decoder, folded._out]
     kinds = [weight.dtype for block in blocks for weight, _ in block]
     assert kinds[0] == torch.float32 and set(kinds[1:]) == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pooling_takes_the_largest_of_four_pixels(dtype):
+    x = image(20, 3).to(dtype).contiguous(memory_format=torch.channels_last)[..., 1:-1, 1:-1]
+    pooled = _pooled(x)
+    assert torch.equal(pooled, torch.nn.functional.max_pool2d(x, 2))
+    assert pooled.is_contiguous(memory_format=torch.channels_last)  # or the next layer would copy it

@@ -185,3 +185,12 @@ def test_hot_pixels_stay_where_they_are(pair):
 def test_negative_sky_is_a_sky_subtracted_too_far():
     chip = simulate.chip(seed=1, sky=-5.0)
     assert np.median(chip.sci) == pytest.approx(-5, abs=0.5)
+
+
+def test_light_is_changed_before_it_is_collected():
+    plain = simulate.chip((64, 64), seed=50_310, cosmic_rays=False)
+    same = simulate.chip((64, 64), seed=50_310, cosmic_rays=False, change=lambda light: light)
+    brighter = simulate.chip((64, 64), seed=50_310, cosmic_rays=False, change=lambda light: light + 1000)
+    assert np.array_equal(plain.sci, same.sci)
+    assert np.median(brighter.sci - plain.sci) == pytest.approx(1000, rel=0.05)
+    assert np.median(brighter.err) > 2 * np.median(plain.err)

@@ -18,9 +18,10 @@ def add_arguments(parser):
     """
     parser.add_argument(
         "files",
-        nargs="+",
+        nargs="*",
         metavar="FILES",
-        help="truth files, or exposures with theirs beside them; or the directory of the published archive",
+        help="truth files, or exposures with theirs beside them; or the directory of the published archive; "
+        "none with --simulate",
     )
     parser.add_argument(
         "--output", required=True, metavar="DIR", help="for the patches; finished sets are kept"
@@ -31,6 +32,20 @@ def add_arguments(parser):
         default="crtruth",
         help="truth by AstroDrizzle (<root>_flc_crtruth.fits) or the simulator's (<root>_flc_truth.fits); "
         "default: crtruth",
+    )
+    parser.add_argument(
+        "--simulate",
+        type=int,
+        metavar="N",
+        help="simulate N chips of every kind instead, 30 s exposures and all: what ACS-WFC-fast learnt from",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of --simulate (default: 0)")
+    parser.add_argument(
+        "--sharp",
+        type=float,
+        default=0.25,
+        metavar="SHARE",
+        help="of the chips of --simulate whose cosmic rays are sharp tracks (default: 0.25)",
     )
     parser.add_argument("--side", type=int, metavar="PIXELS", help="of a patch (default: 256)")
     parser.add_argument("--border", type=int, metavar="PIXELS", help="left out at all edges (default: 128)")
@@ -54,8 +69,9 @@ def main(arguments):
     from ..patches.dataset import PatchOptions, write
 
     settings = {name: getattr(arguments, name) for name in ("side", "border", "min_exptime")}
-    samples, fixed = _samples(arguments)
-    options = PatchOptions(**{name: v for name, v in settings.items() if v is not None} | fixed)
+    samples, fixed = _simulated(arguments) if arguments.simulate is not None else _samples(arguments)
+    given = {name: value for name, value in settings.items() if value is not None}
+    options = PatchOptions(**given | fixed)
     table = write(samples, arguments.output, options)
     if len(table):
         say("\n".join(table.pformat(max_lines=-1, max_width=-1)))
@@ -68,10 +84,13 @@ def _samples(arguments):
     """Return the samples, set after set, and the options that their source fixes."""
     from pathlib import Path
 
+    from ...errors import InputError
     from ...files import inputs
     from ..patches import published
     from ..simulated import simulator
 
+    if not arguments.files:
+        raise InputError("No FILES are given: give truth files, exposures, or --simulate N.")
     if len(arguments.files) == 1 and Path(arguments.files[0]).is_dir():
         # The published patches, which are cut already.
         return published.samples(Path(arguments.files[0])), {"border": 0, "side": 256}
@@ -79,6 +98,24 @@ def _samples(arguments):
     if arguments.truth == "simulated":
         return simulator.samples(sorted(paths, key=lambda path: (str(path.resolve().parent), path.name))), {}
     return _with_truth_files(paths, arguments.output), {}
+
+
+def _simulated(arguments):
+    """Return simulated samples, and the options that they have unless others are given."""
+    from ...errors import ParameterError
+    from ..simulated import variety
+
+    if arguments.files:
+        raise ParameterError("--simulate makes its own exposures: give FILES, or --simulate N, not both.")
+    if not 1 <= arguments.simulate <= variety.MOST or arguments.seed < 0:
+        raise ParameterError(
+            f"--simulate {arguments.simulate} --seed {arguments.seed}: give 1 to {variety.MOST} chips and a "
+            "seed of 0 or more."
+        )
+    if not 0 <= arguments.sharp <= 1:
+        raise ParameterError(f"--sharp {arguments.sharp}: give a share from 0 to 1.")
+    fixed = {"border": 0, "min_exptime": variety.MIN_EXPTIME}
+    return variety.samples(arguments.simulate, arguments.seed, arguments.sharp), fixed
 
 
 def _with_truth_files(paths, directory):

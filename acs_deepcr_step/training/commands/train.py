@@ -24,6 +24,24 @@ def add_arguments(parser):
         help="do not count how often the weights are right when they are there (acs-deepcr calibrate does)",
     )
 
+    group = parser.add_argument_group("a small network that learns from a large one")
+    group.add_argument("--teacher", metavar="MODEL", help="the large one, e.g. ACS-WFC, or a path")
+    group.add_argument("--start", metavar="MODEL", help="weights to begin with (default: random ones)")
+    group.add_argument(
+        "--source-weight",
+        type=float,
+        metavar="WEIGHT",
+        help="of pixels with no cosmic ray near: the larger, the fewer stars are flagged (default: 3)",
+    )
+    group.add_argument(
+        "--compression",
+        choices=("none", "asinh"),
+        help="of the input, so that star cores do not dominate (default: asinh)",
+    )
+    group.add_argument(
+        "--truth-share", type=float, metavar="SHARE", help="of the truth in what is learnt (default: 0.3)"
+    )
+
 
 def main(arguments):
     """Train and print the result.
@@ -39,16 +57,25 @@ def main(arguments):
     """
     from dataclasses import replace
 
+    from ...errors import ParameterError
     from ..calibration import fields
+    from ..fit.distillation import DistillationRecipe, fit_distilled
     from ..fit.loop import fit
     from ..fit.recipe import Recipe
     from ..patches.dataset import open_patches
 
-    recipe, options = training_arguments.recipe(arguments, Recipe), training_arguments.options(arguments)
+    own = ("start", "source_weight", "compression", "truth_share")
+    given = [f"--{name.replace('_', '-')}" for name in own if getattr(arguments, name) is not None]
+    if given and not arguments.teacher:
+        raise ParameterError(f"{', '.join(given)}: for a network that learns from a --teacher; give one.")
+    if arguments.compression == "none":
+        arguments.compression = ""
+    kind, train = (DistillationRecipe, fit_distilled) if arguments.teacher else (Recipe, fit)
+    recipe, options = training_arguments.recipe(arguments, kind), training_arguments.options(arguments)
     if arguments.calibration:
         options = replace(options, calibration=fields.TRAINING)
     patches = open_patches(arguments.patches)
-    _print(fit(patches, arguments.output, recipe, options), arguments.calibration)
+    _print(train(patches, arguments.output, recipe, options), arguments.calibration)
 
 
 def _print(trained, calibrated):
@@ -66,6 +93,9 @@ def _print(trained, calibrated):
     for name in ("0.05%", "0.5%"):
         value = figures[f"tpr_at_{name}"]
         say(f"  TPR at an FPR of {name}: {'not measurable with them' if value is None else f'{value:.4f}'}")
+    if "teacher" in about["recipe"]:
+        rates = f"TPR {figures['teacher_tpr']:.4f}, FPR {figures['teacher_fpr']:.6f}"
+        say(f"  its teacher, {about['recipe']['teacher']}: {rates}")
     say(f"device: {run['device']}, threads: {run['threads']}")
     if calibrated:
         say(f"calibration: {calibration_file.path_for(trained.path)}")

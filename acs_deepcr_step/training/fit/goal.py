@@ -1,11 +1,16 @@
 """The parts of a training that depend on the kind of model."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from .curves import Panel
 
 __all__ = ["Goal"]
+
+
+def _as_they_are(patches, *_):
+    return nullcontext(patches)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,11 @@ class Goal:
         Of the figure of the curves.
     epoch_summary : callable
         Takes the row of an epoch; returns the text for the progress bar.
+    prepare : callable
+        Takes patches, recipe, the path of the weights to make and the options; returns a context manager that
+        gives the patches to train on, and that is left when the weights are there.
+    finish : callable or None
+        Takes the learner with the best weights, and the validation batches; changes the weights once more.
     """
 
     kind: str
@@ -34,3 +44,5 @@ class Goal:
     validation_batches: Callable
     panels: tuple[Panel, ...]
     epoch_summary: Callable
+    prepare: Callable = _as_they_are
+    finish: Callable | None = None

@@ -112,16 +112,18 @@ def fit(patches, output, recipe=None, options=None, goal=MASKS):
             # With another number of threads the last digits would differ.
             threads = state["identity"].get("threads") if state else None
             options = replace(options, threads=options.threads or threads or torch.get_num_threads())
-            with deterministic(options.threads, device.type == "cpu"):
-                training = _Training(patches, recipe, goal, options, device)
-                training.begin(checkpoint_path, state)
-                training.run(output.with_name(f"{output.stem}_tensorboard"))
-            best = training.best["epoch"]
-            curves.draw(output.with_suffix(".png"), training.history, recipe, best, goal.panels)
-            result = Trained(output, training.description())
-            with atomic_under_lock(output) as temporary:
-                write(temporary, training.best["weights"], result.description)
-            models.load(output)  # fails now if the weights cannot be used
+            with goal.prepare(patches, recipe, output, options) as prepared:
+                with deterministic(options.threads, device.type == "cpu"):
+                    training = _Training(prepared, recipe, goal, options, device)
+                    training.begin(checkpoint_path, state)
+                    training.run(output.with_name(f"{output.stem}_tensorboard"))
+                    weights, figures = training.result()
+                best = training.best["epoch"]
+                curves.draw(output.with_suffix(".png"), training.history, recipe, best, goal.panels)
+                result = Trained(output, training.description(figures))
+                with atomic_under_lock(output) as temporary:
+                    write(temporary, weights, result.description)
+                models.load(output)  # fails now if the weights cannot be used
         checkpoint_path.unlink(missing_ok=True)
         if options.calibration and goal.kind == "mask":
             _calibrate(output, options)
@@ -241,10 +243,24 @@ class _Training:
             },
         )
 
-    def description(self):
-        """Return the `Description` of the best weights."""
+    def result(self):
+        """Return the best weights, finished, with their figures."""
+        figures = self.history[self.best["epoch"]]
+        weights, rows = self.best["weights"], self.split.validation
+        if self.goal.finish is None:
+            return weights, figures
+
+        def validation():
+            return self.goal.validation_batches(self.patches, rows, self.recipe, self.options.workers)
+
+        self.learner.network.load_state_dict(weights)
+        self.goal.finish(self.learner, validation())
+        return self.learner.weights(), {**figures, **self.learner.validate(validation())}
+
+    def description(self, figures):
+        """Return the `Description` of the weights that have these figures."""
         recipe, index = self.recipe, self.patches.index
-        figures = {key: _finite(value) for key, value in self.history[self.best["epoch"]].items()}
+        figures = {key: _finite(value) for key, value in figures.items()}
         figures["best_epoch"] = figures.pop("epoch") + 1
         sets = {
             side: sorted({str(name) for name in index["observation_set"][getattr(self.split, side)]})
@@ -271,6 +287,7 @@ class _Training:
             scale=float(recipe.scale),
             filter=recipe.filter,
             threshold=recipe.threshold,
+            compression=recipe.compression,
             about=about,
         )
 

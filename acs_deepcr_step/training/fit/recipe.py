@@ -68,6 +68,8 @@ class Recipe:
     threshold: float = 0.5
     seed: int = 0
 
+    compression = ""  # no field: the paper's input is not compressed, and `DistillationRecipe` has its own
+
     def __post_init__(self):
         faults = []
         for field in fields(self):
