@@ -187,7 +187,7 @@ KNOWN = (
     _model(
         FAST,
         "mask",
-        "SHA",
+        "8dbc74011d2235dce69d1ece37542564333a6f6f86b5b1e89f46fccbdfb8837e",
         "",
         hidden=8,
         compression="asinh",

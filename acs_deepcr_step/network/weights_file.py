@@ -168,7 +168,10 @@ def write(path, state, description):
 
     if description.faults():
         raise ModelError(f"{path} is not written: {'; '.join(description.faults())}.")
-    text = json.dumps({"format": _FORMAT, **asdict(description)}, sort_keys=True, allow_nan=False)
+    values = {"format": _FORMAT, **asdict(description)}
+    if not description.compression:
+        del values["compression"]  # so that weights without it have the same bytes as ever
+    text = json.dumps(values, sort_keys=True, allow_nan=False)
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     # One key only: the order of several would differ from file to file.
     content = save(tensors, metadata={_KEY: text})
