@@ -16,7 +16,7 @@ help:
 	@echo "make demo       simulate, flag and drizzle three exposures; draws one picture"
 	@echo "make test       the tests, but for the slow ones"
 	@echo "make test-all   all tests"
-	@echo "make soak       kill, starve and disturb it a thousand times; puts a table into docs/reliability.md"
+	@echo "make soak       kill, starve and disturb it a thousand times; puts a table into docs/reliability_results.md"
 	@echo "make docs       the documentation, into docs/_build/html; a warning is an error"
 	@echo "make lint       ruff"
 	@echo "make benchmark  how fast the step is here"

@@ -2,7 +2,7 @@
 
     python benchmarks/moving.py [--seeds 901 902 ...]
 
-Prints a table; docs/howto/moving.md has it.
+Prints a table; docs/howto/odd_targets.md has it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Curves in one pass against a sweep of thresholds, and the evaluation behind docs/evaluation.
+"""Curves in one pass against a sweep of thresholds, and the evaluation behind docs/table3_results.md.
 
     python benchmarks/roc.py [--quick]                       one pass against 500 passes
     python benchmarks/roc.py --evaluate [--astrodrizzle-truth] [--stis PATH] [--output DIR]

@@ -25,6 +25,7 @@ _ODDS = "by counting: how often a pixel\nof this $p$, $f$ and surroundings\nis a
 _OTHERS = "where they point, by their stars;\neach less its background map"
 _SHOWN = "stars out, interpolate, stars back;\nvalue $V_i$ and variance $\\sigma_i^2$"
 _POOLED = "$V$ with $\\sigma_V^2$: weighted median,\nof two the mean"
+_HYPOTHESES = "Two hypotheses for $V$"
 _RULES = "moving and changed sources, growth,\nsaturated pixels"
 # Left, bottom, width and height in inches; colour; heading; text.
 BOXES = (
@@ -95,7 +96,7 @@ def _stories(figure, axes):
     """Draw the densities of the value that the others show, without and with a cosmic ray."""
     left, bottom, width, height = STORIES
     _box(axes, STORIES, "white")
-    axes.text(left + 0.12, bottom + height - 0.11, "Two stories for $V$", size=10.5, weight="bold", va="top")
+    axes.text(left + 0.12, bottom + height - 0.11, _HYPOTHESES, size=10.5, weight="bold", va="top")
     place = (left + 0.15) / WIDTH, (bottom + 0.3) / HEIGHT, (width - 0.3) / WIDTH, (height - 0.62) / HEIGHT
     inset = figure.add_axes(place)
     flux, sigma, sigma_same, scale = 10.0, 1.0, 1.5, 12.0

@@ -1,84 +1,120 @@
-"""Directives for what is written down elsewhere: parameters, models, and the help of the commands.
+"""Tables of what is written down elsewhere: parameters, models, cameras, commands, reasons, public names.
 
-``{parameters}`` makes tables of the cfgspec, ``{models}`` one of the published models, ``{reasons}`` one of
-the bits of FLAGS, ``{cameras}`` one of the detectors, ``{commands}`` a section of each subcommand with its
-``--help``.
+They stand as text in the pages, so that a Git host shows them, too. `python tools/write_tables.py` puts them
+there; tests/house/test_pages.py compares.
 """
 
 import argparse
-import os
+import importlib
+import inspect
 import re
-
-from sphinx.util.docutils import SphinxDirective
 
 from acs_deepcr_step import cli, instruments, models
 from acs_deepcr_step.arrays.reasons import REASONS
 from acs_deepcr_step.config.specification import specification
 
-WIDTH = "100"  # columns of the help texts
+# The public names of the package: the module of each, and what it is for.
+API = (
+    ("acs_deepcr_step", ("run", "undo", "apply", "drizzle", "clean", "getHelpAsString")),
+    ("acs_deepcr_step.handoff", ("drizzle_kwargs", "tweakreg_kwargs", "cfg_path", "stale_crmasks")),
+    ("acs_deepcr_step.product.finished", ()),
+    ("acs_deepcr_step.detect", ()),
+    ("acs_deepcr_step.inpaint", ()),
+    ("acs_deepcr_step.models", ()),
+    ("acs_deepcr_step.report", ()),
+    ("acs_deepcr_step.simulate", ()),
+    ("acs_deepcr_step.simulate.residual", ()),
+    ("acs_deepcr_step.errors", ()),
+)
 
 
-class Parameters(SphinxDirective):
-    """A table for each section of the parameter file."""
-
-    def run(self):
-        """Return the nodes."""
-        sections = {}
-        for option in specification():
-            sections.setdefault(option.section, []).append(option)
-        lines = []
-        for section, options in sections.items():
-            lines += [f"**{f'[{section}]' if section else 'Top of the file'}**", ""]
-            lines += _table(("parameter", "default", "allowed", "meaning"), map(_row, options)) + [""]
-        return self.parse_text_to_nodes("\n".join(lines))
+def parameters():
+    """Return a table for each section of the parameter file."""
+    sections = {}
+    for option in specification():
+        sections.setdefault(option.section, []).append(option)
+    lines = []
+    for section, options in sections.items():
+        lines += [f"## {f'[{section}]' if section else 'Top of the file'}", ""]
+        lines += [*_table(("parameter", "default", "allowed", "meaning"), map(_row, options)), ""]
+    return "\n".join(lines).rstrip()
 
 
-class Models(SphinxDirective):
-    """A table of the published models."""
-
-    def run(self):
-        """Return the nodes."""
-        rows = []
-        for name in models.names():
-            info = models.info(name)
-            also = ", ".join(f"`{alias}`" for alias in info.aliases) or "-"
-            rows.append(
-                (f"`{info.name}`", info.trained_on, info.filter or "all", f"{info.levels}-{info.hidden}",
-                 info.input_scale,
-                 f"{info.threshold:g}", also, f"`{info.hashes[0]}`")
-            )  # fmt: skip
-        heading = (
-            "name", "trained on", "filter", "network", "scale", "threshold", "also called", "`DCRHASH`",
+def published_models():
+    """Return a table of the published models."""
+    rows = []
+    for name in models.names():
+        info = models.info(name)
+        also = ", ".join(f"`{alias}`" for alias in info.aliases) or "-"
+        rows.append(
+            (f"`{info.name}`", info.trained_on, info.filter or "all", f"{info.levels}-{info.hidden}",
+             info.input_scale,
+             f"{info.threshold:g}", also, f"`{info.hashes[0]}`")
         )  # fmt: skip
-        return self.parse_text_to_nodes("\n".join(_table(heading, rows)))
+    heading = (
+        "name", "trained on", "filter", "network", "scale", "threshold", "also called", "`DCRHASH`",
+    )  # fmt: skip
+    return "\n".join(_table(heading, rows))
 
 
-class Reasons(SphinxDirective):
-    """A table of the bits of the FLAGS array."""
-
-    def run(self):
-        """Return the nodes."""
-        rows = [(str(one.value), f"`{one.name}`", f"This pixel was {one.description}.") for one in REASONS]
-        return self.parse_text_to_nodes("\n".join(_table(("value", "name", "meaning"), rows)))
+def reasons():
+    """Return a table of the bits of the FLAGS array."""
+    rows = [(str(one.value), f"`{one.name}`", f"This pixel was {one.description}.") for one in REASONS]
+    return "\n".join(_table(("value", "name", "meaning"), rows))
 
 
-class Cameras(SphinxDirective):
-    """A table of the detectors."""
+def cameras():
+    """Return a table of the detectors, and which are never taken."""
+    rows = []
+    for one in instruments.KNOWN:
+        if not one.refusal:
+            rate = "{:g} to {:g}".format(*one.cr_rate)
+            numbers = f"{one.pixel_arcsec:g}", f"{one.full_well:,.0f}", rate
+            rows.append((str(one), _taken(one), f"`{one.default_model}`", *numbers))
+    heading = (
+        "camera", "taken", "default model", "arcsec a pixel", "saturated above, e-", "usual hits/s/cm²",
+    )  # fmt: skip
+    never = ", ".join(str(one) for one in instruments.KNOWN if one.refusal)
+    return "\n".join([*_table(heading, rows), "", f"Never taken, since they are no CCDs: {never}."])
 
-    def run(self):
-        """Return the nodes."""
-        rows = []
-        for one in instruments.KNOWN:
-            if not one.refusal:
-                rate = "{:g} to {:g}".format(*one.cr_rate)
-                numbers = f"{one.pixel_arcsec:g}", f"{one.full_well:,.0f}", rate
-                rows.append((str(one), _taken(one), f"`{one.default_model}`", *numbers))
-        heading = (
-            "camera", "taken", "default model", "arcsec a pixel", "saturated above, e-", "usual hits/s/cm²",
-        )  # fmt: skip
-        never = ", ".join(str(one) for one in instruments.KNOWN if one.refusal)
-        lines = [*_table(heading, rows), "", f"Never taken, since they are no CCDs: {never}."]
-        return self.parse_text_to_nodes("\n".join(lines))
+
+def commands():
+    """Return a table of the subcommands, a line each."""
+    rows = [(f"`acs-deepcr {name}`", _plain(command.description)) for name, command in subcommands().items()]
+    return "\n".join(_table(("command", "what it does"), rows))
+
+
+def public_names():
+    """Return a table of the public names, with the first line of their docstrings."""
+    rows = []
+    for name, names in API:
+        module = importlib.import_module(name)
+        for one in names or module.__all__:
+            thing = getattr(module, one)
+            if inspect.isclass(thing) if module.__name__.endswith("errors") else callable(thing):
+                shown = one if name == "acs_deepcr_step" else f"{name.partition('.')[2]}.{one}"
+                rows.append((f"`{shown}`", _first_line(thing)))
+    return "\n".join(_table(("name", "what it does"), rows))
+
+
+def training_modules(modules):
+    """Return a table of modules, with the first line of their docstrings.
+
+    Parameters
+    ----------
+    modules : iterable of str
+        Below acs_deepcr_step.training.
+    """
+    found = ((name, importlib.import_module(f"acs_deepcr_step.training.{name}")) for name in modules)
+    rows = [(f"`{name}`", _first_line(module)) for name, module in found]
+    return "\n".join(_table(("module", "what is in it"), rows))
+
+
+def subcommands():
+    """Parsers of the subcommands by name, in the order of ``acs-deepcr --help``."""
+    parser = cli.build_parser()
+    [group] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return group.choices
 
 
 def _taken(instrument):
@@ -87,23 +123,9 @@ def _taken(instrument):
     return "`any_detector`; most stars are flagged" if instrument.is_coarse else "`any_detector`"
 
 
-class Commands(SphinxDirective):
-    """The help of every subcommand."""
-
-    def run(self):
-        """Return the nodes."""
-        os.environ["COLUMNS"] = WIDTH
-        lines = []
-        for name, command in subcommands().items():
-            lines += [f"## acs-deepcr {name}", "", "```text", command.format_help().rstrip(), "```", ""]
-        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
-
-
-def subcommands():
-    """Parsers of the subcommands by name, in the order of ``acs-deepcr --help``."""
-    parser = cli.build_parser()
-    [group] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    return group.choices
+def _first_line(thing):
+    first = inspect.getdoc(thing).partition("\n\n")[0].replace("\n", " ").replace("``", "`")
+    return first.replace("|", r"\|")
 
 
 def _row(option):
@@ -119,13 +141,3 @@ def _plain(text):
 def _table(heading, rows):
     lines = [heading, ["---"] * len(heading), *rows]
     return ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines]
-
-
-def setup(app):
-    """Register the directives with Sphinx."""
-    app.add_directive("parameters", Parameters)
-    app.add_directive("models", Models)
-    app.add_directive("reasons", Reasons)
-    app.add_directive("cameras", Cameras)
-    app.add_directive("commands", Commands)
-    return {"parallel_read_safe": True, "version": "1"}

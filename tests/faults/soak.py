@@ -1,6 +1,6 @@
 """The long form of the fault tests: every fault many times, and a table of what became of the files.
 
-`make soak` runs it; the table goes into docs/reliability.md, in the place of the one before.
+`make soak` runs it; the table goes into docs/reliability_results.md, in the place of the one before.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parents[1] / "docs" / "reliability.md"
+PAGE = HERE.parents[1] / "docs" / "reliability_results.md"
 BEGIN, END = "<!-- table of make soak -->", "<!-- end of the table -->"
 
 CALLS = ("os.fsync", "os.replace", "os.open", "open", "os.fchmod", "os.fchown", "os.unlink")

@@ -34,12 +34,13 @@ FIELDS = {
     "docs/training/truth.md": RICH,
 }
 SLOW = {
+    "docs/howto/look.md",
     "docs/howto/pipeline.md",
     "docs/howto/report.md",
+    "docs/howto/several.md",
     "docs/howto/undo.md",
-    "docs/scale.md",
+    "docs/howto/visits.md",
     "docs/training/evaluate.md",
-    "docs/training/evaluation.md",
     "docs/training/train.md",
     "docs/training/truth.md",
 }
@@ -49,6 +50,7 @@ REASONS = (
     "needs a network",
     "needs a cluster",
     "needs a GPU",
+    "needs a screen",
     "needs minutes",
     "needs hours",
     "needs weights of your own",
