@@ -47,7 +47,7 @@ def test_the_help_shows_an_example_and_how_flags_are_reused(capsys):
     with pytest.raises(SystemExit):
         cli.main(["drizzle", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "example: acs-deepcr drizzle '*_flc.fits' --output final" in said
+    assert "acs-deepcr drizzle '*_flc.fits' --output final" in said
     assert "redo, skip or error; default: skip" in said
 
 
