@@ -242,6 +242,7 @@ def test_a_killed_call_is_repeatable(seconds, tmp_path):
     import sys
 
     files = simulate.association(tmp_path / "few", n=2, **{**FIELD, "shape": (512, 512)})
+    apart = copies(files, tmp_path / "apart")
     code = (
         "import acs_deepcr_step, sys\n"
         "acs_deepcr_step.drizzle(sys.argv[2:], sys.argv[1], runfile='', progress=False, fill_holes=True)"
@@ -254,7 +255,6 @@ def test_a_killed_call_is_repeatable(seconds, tmp_path):
         os.killpg(call.pid, signal.SIGKILL)
         call.wait()
     result = finished(files, tmp_path / "final", fill_holes=True)
-    apart = copies(files, tmp_path / "apart")
     flag(*apart)
     with drizzlepac_quiet():
         assert np.array_equal(fits.getdata(result.weight), drizzle(apart, **drizzle_kwargs()).wht)
