@@ -69,7 +69,7 @@ class _Chip:
     @property
     def told(self):
         """What stands in the notes below the table."""
-        return self.reason if self.failed else f"not used: {self.note}" if self.note else ""
+        return self.reason if self.failed else self.note
 
 
 def _chips(results):

@@ -65,6 +65,12 @@ def test_same_note_stands_below_the_table_once():
     assert sum("misaligned" in line for line in lines) == 1 and sum("done (1)" in line for line in lines) == 2
 
 
+def test_what_to_be_careful_about_is_not_called_unused():
+    short = result(note="exposure time 50 s is below the 100 s that the models were trained on")
+    assert exposure_line([short]).endswith(f"1.5 s; {short.note}")
+    assert " ".join(table_lines([short], 120)[-1:]) == f"(1) {short.note}"
+
+
 def test_line_of_an_exposure_sums_its_chips():
     line = exposure_line([result(extver=1), result(extver=2, nexp=1)])
     assert line == (

@@ -37,7 +37,8 @@ def add_arguments(parser):
         "--simulate",
         type=int,
         metavar="N",
-        help="simulate N chips of every kind instead, 30 s exposures and all: what ACS-WFC-fast learnt from",
+        help="simulate N chips of every kind instead, 30 s exposures and all: what ACS-WFC-fast learnt from "
+        "(default: none)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of --simulate (default: 0)")
     parser.add_argument(

@@ -25,7 +25,9 @@ def add_arguments(parser):
     )
 
     group = parser.add_argument_group("a small network that learns from a large one")
-    group.add_argument("--teacher", metavar="MODEL", help="the large one, e.g. ACS-WFC, or a path")
+    group.add_argument(
+        "--teacher", metavar="MODEL", help="the large one, e.g. ACS-WFC, or a path (default: none)"
+    )
     group.add_argument("--start", metavar="MODEL", help="weights to begin with (default: random ones)")
     group.add_argument(
         "--source-weight",
