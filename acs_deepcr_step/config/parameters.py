@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stsci.tools.configobj import ConfigObj, ConfigObjError
-
 from ..errors import ParameterError
-from ..regular_file import require_regular
+from . import cfg_file
 from .decision import Decision
 from .specification import TASK, TASK_KEY, check, nearest, shown, specification
 
@@ -244,20 +242,7 @@ def _read_file(path):
         raise ParameterError(
             f"configobj = {shown(path)}: it must be the path of a .cfg file, a ConfigObj, or None."
         ) from None
-    remedy = "'acs-deepcr pars' prints a parameter file to start from"
-    try:
-        require_regular(path)
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        entries = ConfigObj(lines, interpolation=False)
-    except OSError as error:
-        raise ParameterError(
-            f"{path}: cannot read this parameter file ({error.strerror}); {remedy}."
-        ) from None
-    except (ValueError, ConfigObjError) as error:  # ValueError: a name that no file can have, too
-        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).rstrip(".")
-        raise ParameterError(f"{path}: this is no parameter file ({reason}); {remedy}.") from None
-    if not entries:
-        raise ParameterError(f"{path}: this parameter file is empty; {remedy}.")
+    entries = cfg_file.read(path, "'acs-deepcr pars' prints a parameter file to start from")
     return _raw(entries), str(path)
 
 

@@ -19,7 +19,7 @@ from . import file_lock
 from .names import stem_of
 
 __all__ = [
-    "atomic", "atomic_under_lock", "locked", "private", "require_no_dangling_link", "write_bytes",
+    "atomic", "atomic_under_lock", "flush", "locked", "private", "require_no_dangling_link", "write_bytes",
     "write_private",
 ]  # fmt: skip
 
@@ -96,7 +96,7 @@ def atomic_under_lock(target, notes=None, check=None, error=OutputError):
     try:
         os.stat(target.parent)  # else it depends on the writer what it raises
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         if check is not None:
             check()
         os.replace(temporary, target)
@@ -107,7 +107,7 @@ def atomic_under_lock(target, notes=None, check=None, error=OutputError):
             temporary.unlink(missing_ok=True)
     # From here on the new file is there: a failure is no reason to call it the old one.
     try:
-        _flush(target.parent)
+        flush(target.parent)
     except OSError as fault:
         if notes is not None:
             notes.append(
@@ -189,7 +189,8 @@ def require_no_dangling_link(path, error=OutputError):
         )
 
 
-def _flush(path):
+def flush(path):
+    """Wait until a file, or the names in a directory, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -28,7 +28,9 @@ from .exposure import MOST_PIXELS, same_observation
 from .fits_reader import quiet
 from .names import stem_of
 
-__all__ = ["ChipMask", "MadeBy", "MaskFile", "is_mask_of", "name_for", "read", "read_header", "write"]
+__all__ = [
+    "ChipMask", "MadeBy", "MaskFile", "beside", "is_mask_of", "name_for", "read", "read_header", "write",
+]  # fmt: skip
 
 _KIND = "DEEPCR MASK"
 
@@ -156,6 +158,20 @@ def name_for(exposure_path):
     str
     """
     return f"{stem_of(exposure_path)}_deepcr.fits"
+
+
+def beside(exposure_path):
+    """Return the path of the mask file that lies beside an exposure.
+
+    Parameters
+    ----------
+    exposure_path : pathlib.Path
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    return exposure_path.with_name(name_for(exposure_path))
 
 
 def write(path, mask, notes=None, check=None, rights=None):

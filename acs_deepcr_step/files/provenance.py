@@ -172,7 +172,7 @@ def _flags_without_card(current):
     They are ours if every pixel that the mask file beside it calls ours carries the bit: after an
     undo, or before the exposure was flagged, none does.
     """
-    path = current.path.with_name(mask_file.name_for(current.path))
+    path = mask_file.beside(current.path)
     if not path.is_file():
         return None
     try:
@@ -211,7 +211,7 @@ def mask_path(current):
         By the exposure's name now, else by the name its header records; always
         in the exposure's own directory.
     """
-    usual = current.path.with_name(mask_file.name_for(current.path))
+    usual = mask_file.beside(current.path)
     if usual.exists():
         return usual
     # Only the last part of the name counts: a header leads nowhere else.

@@ -64,12 +64,12 @@ def align(paths, directory, settings, parameters):
         )
     network = _network(parameters)
     # The probabilities are worked out once, and stay beside the exposures.
-    without = [path for path in paths if not _mask_beside(path).exists()]
+    without = [path for path in paths if not mask_file.beside(path).exists()]
     if without:
         run([str(path) for path in without], consensus="no", runfile="", **network)
         exposures = [inspect(path, parameters.any_detector) for path in paths]
     copies = workplace.copied(paths, directory)
-    workplace.copied([_mask_beside(path) for path in paths], directory)
+    workplace.copied([mask_file.beside(path) for path in paths], directory)
     names = [str(copy) for copy in copies]
     # Without flags of before, so that nobody is warned of what becomes of them in the copies.
     undo(names, runfile="", progress=False)
@@ -91,10 +91,6 @@ def _network(parameters):
     names = ("model", "any_detector", "threshold", "protect_saturated", "crbit", "device", "precision",
              "workers", "progress")  # fmt: skip
     return {name: parameters.value(name) for name in names}
-
-
-def _mask_beside(path):
-    return path.with_name(mask_file.name_for(path))
 
 
 def _wcsname(path):

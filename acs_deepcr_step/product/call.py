@@ -1,7 +1,7 @@
 """From exposures to a finished image in one call."""
 
+import contextlib
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,7 +190,7 @@ class _Making:
         aligned = self._aligned(paths) if self._asked.tweakreg else None
         table = self._flagged(redo=aligned is not None and not aligned.done_before)
         exposures = [Path(os.path.realpath(name)) for name in dict.fromkeys(map(str, table["filename"]))]
-        masks = [path.with_name(mask_file.name_for(path)) for path in exposures]
+        masks = [mask_file.beside(path) for path in exposures]
         directory = self._work.folder("drizzle")
         copies, keywords = workplace.copied(exposures, directory), self._asked.settings.keywords
         with self._log_kept("astrodrizzle", directory):
@@ -224,32 +224,24 @@ class _Making:
         own = {**self._asked.own, **({"rerun": "redo"} if redo else {})}
         return run(self._given, configobj=self._configobj, executor=self._executor, **own)
 
+    @contextlib.contextmanager
     def _log_kept(self, task, directory):
-        return _LogKept(self, directory, self._asked.place.file(f"{self._asked.place.root}{_LOGS[task]}"))
-
-    def keep(self, log, target):
-        """Put a log beside the product."""
-        if log.exists():
-            shutil.move(log, self._work.directory / target.name)
-            self._files.extend(self._work.publish([target.name]))
+        """Put the log of a task beside the product, and name it in the error if the task fails."""
+        name = f"{self._asked.place.root}{_LOGS[task]}"
+        target = self._asked.place.file(name)
+        try:
+            try:
+                yield
+            finally:
+                if (directory / drizzlepac_process.LOG).exists():
+                    os.replace(directory / drizzlepac_process.LOG, self._work.directory / name)
+                    self._files.extend(self._work.publish([name]))
+        except DrizzlepacError as error:
+            if not target.exists():
+                raise
+            raise DrizzlepacError(f"{error} The log: {target}.") from error
 
     def _published(self, directory, names):
         for name in names:
             os.replace(directory / name, self._work.directory / name)
         return self._work.publish(names)
-
-
-class _LogKept:
-    """Keeps the log of a task, and names it in the error if the task fails."""
-
-    def __init__(self, making, directory, target):
-        self._making, self._log, self._target = making, directory / drizzlepac_process.LOG, target
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, _kind, error, _traceback):
-        self._making.keep(self._log, self._target)
-        if isinstance(error, DrizzlepacError) and self._target.exists():
-            raise DrizzlepacError(f"{error} The log: {self._target}.") from error
-        return False

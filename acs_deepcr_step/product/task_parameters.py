@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stsci.tools.configobj import ConfigObj, ConfigObjError
+from stsci.tools.configobj import ConfigObj
 
+from ..config import cfg_file
 from ..config.specification import TASK_KEY, Option, check, nearest, shown
 from ..errors import DrizzlepacError, ParameterError
-from ..regular_file import require_regular
 
 __all__ = ["TaskOption", "checked", "read_file", "specification"]
 
@@ -160,23 +160,14 @@ def read_file(task, path):
 
 
 def _entries(task, path):
+    remedy = "'acs-deepcr pars --astrodrizzle' prints a file to start from"
     try:
         path = Path(path).expanduser()
-        require_regular(path)
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        entries = dict(ConfigObj(lines, interpolation=False).dict())
     except TypeError:
         raise ParameterError(f"{shown(path)} is no path of a parameter file.") from None
-    except OSError as error:
-        raise ParameterError(f"{path}: cannot read this parameter file ({error.strerror}).") from None
-    except (UnicodeDecodeError, ConfigObjError) as error:
-        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).rstrip(".")
-        raise ParameterError(f"{path}: this is no parameter file ({reason}).") from None
-    if not entries:
-        raise ParameterError(f"{path}: this parameter file is empty.")
+    entries = dict(cfg_file.read(path, remedy).dict())
     if entries.get(TASK_KEY, task) != task:
         raise ParameterError(
-            f"{path}: these are parameters of the task {shown(entries[TASK_KEY])}, not of {task}; "
-            "'acs-deepcr pars --astrodrizzle' prints a file to start from."
+            f"{path}: these are parameters of the task {shown(entries[TASK_KEY])}, not of {task}; {remedy}."
         )
     return entries

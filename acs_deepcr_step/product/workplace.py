@@ -17,6 +17,7 @@ from filelock import Timeout
 
 from ..errors import OutputError, ParameterError
 from ..files import file_lock
+from ..files.atomic import flush
 from ..files.fits_reader import quiet
 
 __all__ = ["Place", "Workplace", "copied", "opened"]
@@ -130,7 +131,7 @@ class Workplace:
             If one cannot be put there.
         """
         for name in names:
-            _flush(self.directory / name)
+            flush(self.directory / name)
         targets = [self.place.file(name) for name in names]
         for name, target in zip(names, targets, strict=True):
             try:
@@ -139,7 +140,7 @@ class Workplace:
                 raise OutputError(
                     f"{target} could not be written ({error.strerror}); what was there is as it was."
                 ) from error
-        _flush(self.place.directory)
+        flush(self.place.directory)
         return tuple(targets)
 
     def folder(self, name):
@@ -147,14 +148,6 @@ class Workplace:
         made = self.directory / name
         made.mkdir()
         return made
-
-
-def _flush(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -234,8 +234,9 @@ def decide(task, exposure, known, decider, outcome):
         good = dq.is_good(bits)
         electrons = sci.in_electrons()
         _warn_of_sky(exposure, chip, electrons, good, outcome)
-        its = (exposure.instrument, decider.background(chip))
-        image = ChipImage.of(electrons, bits, scaled_probability, *its)
+        image = ChipImage.of(
+            electrons, bits, scaled_probability, exposure.instrument, decider.background(chip)
+        )
         del electrons
         flags = decider.reasons(sci, image)
         digest = sci.sha256

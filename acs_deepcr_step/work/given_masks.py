@@ -55,7 +55,7 @@ def _by_rootname(masks):
 def _with_mask(task, by_root, faults):
     """Return the task with its mask file, and the parameters that the mask was made with."""
     if by_root is None:
-        path = task.named_path.with_name(mask_file.name_for(task.named_path))
+        path = mask_file.beside(task.named_path)
     else:
         path = _of_name(by_root.get(task.exposure.rootname, ()), task.named_path)
     if path is None or not path.is_file():

@@ -7,7 +7,7 @@ would throw that away.
 from ..errors import ExposureError
 from ..files.exposure import read_sci, same_observation
 from ..files.inspection import inspect
-from ..files.mask_file import name_for
+from ..files.mask_file import beside
 from ..files.splice import require_keepable_rights
 
 __all__ = ["built_on", "require_same_pixels"]
@@ -38,7 +38,7 @@ def built_on(exposure, target, any_detector):
         return exposure
     there = inspect(target, any_detector)
     # After an undo the mask file alone tells that the copy is one.
-    is_result = there.provenance or target.with_name(name_for(target)).is_file()
+    is_result = there.provenance or beside(target).is_file()
     if not same_observation(there, exposure) or not is_result:
         raise ExposureError(f"{target} is there already and is not a result of this step: move it away.")
     require_keepable_rights(target)

@@ -65,7 +65,7 @@ class Task:
     @property
     def mask_path(self):
         """Where the mask file goes: beside the target."""
-        return self.target.with_name(mask_file.name_for(self.target))
+        return mask_file.beside(self.target)
 
     @property
     def clean_path(self):

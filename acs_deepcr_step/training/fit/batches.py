@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-__all__ = ["MaskBatch", "load", "order", "sky_factor", "training_batches", "validation_batches"]
+__all__ = ["MaskBatch", "in_order", "load", "order", "sky_factor", "training_batches", "validation_batches"]
 
 # Streams of random numbers, one per purpose.
 _ORDER, _SKY = 2, 3
@@ -48,8 +48,19 @@ def order(rows, recipe, epoch):
     list of list of int
         Each patch once; the last batch may be smaller.
     """
-    shuffled = np.random.default_rng([recipe.seed, _ORDER, epoch]).permutation(rows)
-    return [shuffled[i : i + recipe.batch].tolist() for i in range(0, len(shuffled), recipe.batch)]
+    return in_order(np.random.default_rng([recipe.seed, _ORDER, epoch]).permutation(rows), recipe)
+
+
+def in_order(rows, recipe):
+    """Return the numbers of patches as they are, in batches; parameters as of `order`.
+
+    Returns
+    -------
+    list of list of int
+        The last batch may be smaller.
+    """
+    rows = np.asarray(rows)
+    return [rows[i : i + recipe.batch].tolist() for i in range(0, len(rows), recipe.batch)]
 
 
 def sky_factor(recipe, epoch, number):
@@ -107,9 +118,7 @@ def validation_batches(patches, rows, recipe, workers=0):
     -------
     iterable of MaskBatch
     """
-    rows = np.asarray(rows)
-    batches = [rows[i : i + recipe.batch].tolist() for i in range(0, len(rows), recipe.batch)]
-    return load(_MaskExamples(patches, recipe, None), batches, workers)
+    return load(_MaskExamples(patches, recipe, None), in_order(rows, recipe), workers)
 
 
 def load(examples, batches, workers=0):

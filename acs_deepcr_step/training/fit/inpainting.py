@@ -184,8 +184,7 @@ def validation_batches(patches, rows, recipe, workers=0):
     -------
     iterable of InpaintBatch
     """
-    rows = np.asarray(rows)
-    order = [rows[i : i + recipe.batch].tolist() for i in range(0, len(rows), recipe.batch)]
+    order = batches.in_order(rows, recipe)
     return batches.load(_InpaintExamples(patches, rows, recipe, None), order, workers)
 
 

@@ -104,6 +104,4 @@ def validation_batches(patches, rows, recipe, workers=0):
     -------
     iterable of TaughtBatch
     """
-    rows = np.asarray(rows)
-    order = [rows[i : i + recipe.batch].tolist() for i in range(0, len(rows), recipe.batch)]
-    return batches.load(_TaughtExamples(patches, recipe, None), order, workers)
+    return batches.load(_TaughtExamples(patches, recipe, None), batches.in_order(rows, recipe), workers)

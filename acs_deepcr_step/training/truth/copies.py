@@ -140,7 +140,7 @@ def remove_cr_flags(copies):
             for hdu in hdus:
                 if hdu.name == "DQ":
                     hdu.data = _without_cr_flags(hdu.data)
-        copy.with_name(mask_file.name_for(copy)).unlink(missing_ok=True)
+        mask_file.beside(copy).unlink(missing_ok=True)
 
 
 def _without_cr_flags(flags):
