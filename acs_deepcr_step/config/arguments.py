@@ -17,6 +17,7 @@ from .specification import shown
 
 __all__ = [
     "FLAG",
+    "FUNCTION",
     "IMAGE",
     "NUMBER",
     "PATH",
@@ -87,6 +88,7 @@ SHAPE = Kind("two whole numbers, rows and columns", _is_shape)
 TEXT = Kind("text", lambda value: isinstance(value, str))
 PATH = Kind("the path of a file or directory", _is_path)
 IMAGE = Kind("a two-dimensional array of numbers or booleans", _is_image)
+FUNCTION = Kind("a function", callable)
 FLAG = Kind("True or False", lambda value: isinstance(value, bool | np.bool_))
 
 

@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from ..arrays.numerics import numpy_defaults
-from ..config.arguments import NUMBER, PATH, SEED, SHAPE, TEXT, WHOLE, checked
+from ..config.arguments import FUNCTION, NUMBER, PATH, SEED, SHAPE, TEXT, WHOLE, checked, optional
 from . import (
     backdrop,
     cameras,
@@ -43,7 +43,9 @@ _MOST = len(_LETTERS) ** 2  # exposures of an association: their rootnames diffe
 
 
 @named_errors
-@checked(shape=SHAPE, exptime=NUMBER, filter=TEXT, field=TEXT, seed=SEED)
+@checked(
+    shape=SHAPE, exptime=NUMBER, filter=TEXT, field=TEXT, seed=SEED, change=optional(FUNCTION)
+)  # fmt: skip
 @numpy_defaults()
 def chip(
     shape=(512, 512), exptime=500.0, filter="F814W", field="sparse", seed=0,

@@ -52,6 +52,8 @@ WRONG = (3.5, "\0", b"\xff", object(), {"a": 1}, np.zeros(3, complex), lambda: N
 
 def is_fine(name, argument, value):
     """Whether a value among the wrong ones is a right one here."""
+    if argument == "change":
+        return callable(value)
     numeric = argument in ("threshold", "sky", "exptime", "cr_rate", "probability")
     return isinstance(value, float) and numeric and not (name == "clean" and argument == "threshold")
 

@@ -68,8 +68,8 @@ def choose_scorers(filter, names=None, lacosmic=True, **detector_options):
     ParameterError
         If a model is for another filter, or two have the same name.
     """
-    trained = models.names(detector="ACS/WFC")
-    names = names or [name for name in trained if models.info(name).filter in ("", filter)]
+    published = [info for info in map(models.info, models.names(detector="ACS/WFC")) if info.from_deepcr]
+    names = names or [info.name for info in published if info.filter in ("", filter)]
     scorers = []
     for name in names:
         path = Path(name).expanduser()
