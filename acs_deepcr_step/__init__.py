@@ -1,4 +1,4 @@
-"""Cosmic rays in ACS/WFC exposures, flagged by deepCR for AstroDrizzle.
+"""Cosmic rays in ACS and WFC3/UVIS exposures, flagged by deepCR for AstroDrizzle.
 
 A step between calibration and AstroDrizzle: it finds the cosmic rays of every
 single calibrated exposure and sets one bit in the DQ arrays, so that

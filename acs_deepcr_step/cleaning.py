@@ -53,7 +53,7 @@ def clean(
         Data quality, of which the bits of saturation (256, 2048) matter.
     protect_saturated : bool
         Beside saturated pixels mask only what the network is sure of.
-    device : {'auto', 'cpu', 'cuda', 'mps'}
+    device : {'auto', 'cpu', 'cuda', 'cuda:N', 'mps'}
     precision : {'auto', 'float32', 'bfloat16'}
 
     Returns

@@ -98,7 +98,7 @@ def build_parser():
     """Return the argparse parser of the command, all subcommands included."""
     parser = Parser(
         prog=PROG,
-        description="Flag the cosmic rays of ACS/WFC exposures, for AstroDrizzle.",
+        description="Flag the cosmic rays of ACS and WFC3/UVIS exposures, for AstroDrizzle.",
         formatter_class=CommandsFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")

@@ -10,6 +10,7 @@ import difflib
 import functools
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,9 @@ _KINDS = {
     "option_kw": "option",
 }
 
+# A choice that may name one of several by its number, as in cuda:1; a menu of TEAL's cannot list those.
+_NUMBERED = {"device": "cuda"}
+
 
 @dataclass(frozen=True)
 class Option:
@@ -45,6 +49,8 @@ class Option:
     default : str, float, int or bool
     choices : tuple of str or int
         The allowed values, where they are listed; otherwise empty.
+    numbered : str
+        The choice that may be followed by a number, as in ``cuda:1``; empty for none.
     minimum, maximum : float, int or None
         Limits of a number (both allowed themselves), or of a string's length.
     help : str
@@ -59,6 +65,7 @@ class Option:
     minimum: float | int | None
     maximum: float | int | None
     help: str
+    numbered: str = ""
 
     @property
     def default_text(self):
@@ -71,7 +78,8 @@ class Option:
     def allowed(self):
         """What is allowed, in words: 'a number from 0 to 1'."""
         if self.choices:
-            *others, last = map(str, self.choices)
+            numbered = (f"{self.numbered}:N",) if self.numbered else ()
+            *others, last = map(str, (*self.choices, *numbered))
             return f"{', '.join(others)} or {last}"
         if self.kind == "boolean":
             return "yes or no"
@@ -81,6 +89,21 @@ class Option:
         if self.maximum is None:
             return noun if self.minimum is None else f"{noun} of at least {self.minimum:g}"
         return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+
+    def lists(self, value):
+        """Whether a value is one of the choices, or there are none.
+
+        Parameters
+        ----------
+        value : str or int
+
+        Returns
+        -------
+        bool
+        """
+        if not self.choices or value in self.choices:
+            return True
+        return bool(self.numbered) and re.fullmatch(rf"{self.numbered}:(0|[1-9]\d{{0,2}})", value) is not None
 
 
 @functools.cache
@@ -112,8 +135,9 @@ def _option(section, name, signature):
         if kind == "integer":
             choices, default = tuple(map(int, choices)), int(default)
     return Option(
-        name, section, kind, default, choices, keywords.get("min"), keywords.get("max"), keywords["comment"]
-    )
+        name, section, kind, default, choices, keywords.get("min"), keywords.get("max"), keywords["comment"],
+        _NUMBERED.get(name, ""),
+    )  # fmt: skip
 
 
 def check(option, value):
@@ -151,7 +175,7 @@ def check(option, value):
         value = Validator().check(_basic_check(option), value)
     except (ValidateError, OverflowError):
         raise ValueError(f"it must be {option.allowed}") from None
-    if math.isnan(value) or (option.choices and value not in option.choices):
+    if math.isnan(value) or not option.lists(value):
         raise ValueError(f"it must be {option.allowed}")
     return value
 
@@ -172,7 +196,7 @@ def _check_string(option, value):
         raise ValueError(f"it must be {option.allowed}")
     if any(character in value for character in "\n\r\0"):
         raise ValueError("it must be one line of text")
-    if option.choices and value not in option.choices:
+    if not option.lists(value):
         raise ValueError(f"it must be {option.allowed}")
     return str(value)
 

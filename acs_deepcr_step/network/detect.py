@@ -25,7 +25,7 @@ class Detector:
         A published model, a weights file, or a loaded model.
     precision : {'auto', 'float32', 'bfloat16'}
         ``auto`` is bfloat16 where the processor has it natively, else float32.
-    device : {'auto', 'cpu', 'cuda', 'mps'}
+    device : {'auto', 'cpu', 'cuda', 'cuda:N', 'mps'}
     tile : int, optional
         Side of the tiles in pixels; the default is the fastest one measured.
     threads : int, optional
@@ -148,7 +148,7 @@ def probability(image, model=models.GLOBAL, *, precision="auto", device="auto", 
         weights file.
     precision : {'auto', 'float32', 'bfloat16'}
         ``auto`` is bfloat16 where the processor has it natively, else float32.
-    device : {'auto', 'cpu', 'cuda', 'mps'}
+    device : {'auto', 'cpu', 'cuda', 'cuda:N', 'mps'}
     tile : int, optional
         Side of the tiles in pixels. The result does not depend on it beyond
         rounding (1e-5 in float32).

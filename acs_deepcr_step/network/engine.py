@@ -5,6 +5,7 @@ Serves `detect` and `inpaint`. Arrays only.
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +66,8 @@ def choose_backend(device="auto", precision="auto"):
 
     Parameters
     ----------
-    device : {'auto', 'cpu', 'cuda', 'mps'}
-        ``auto`` is CUDA where there is one, else an Apple GPU, else the CPU.
+    device : {'auto', 'cpu', 'cuda', 'cuda:N', 'mps'}
+        ``auto`` is CUDA where there is one, else an Apple GPU, else the CPU. N: the number of a GPU, from 0.
     precision : {'auto', 'float32', 'bfloat16'}
         ``auto`` is bfloat16 where the device has it natively, else float32.
 
@@ -79,25 +80,39 @@ def choose_backend(device="auto", precision="auto"):
     ParameterError
         If a value is unknown or the device is not there.
     """
-    if device == "auto":
-        has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-        device = "cuda" if has_cuda else "mps" if has_mps else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ParameterError("device='cuda', but PyTorch finds no CUDA device: use 'auto' or 'cpu'.")
-    if device == "mps" and not torch.backends.mps.is_available():
-        raise ParameterError("device='mps', but PyTorch finds no Apple GPU: use 'auto' or 'cpu'.")
-    if device not in ("cpu", "cuda", "mps"):
-        raise ParameterError(f"device={device!r} is unknown: use 'auto', 'cpu', 'cuda' or 'mps'.")
     if precision not in ("auto", "float32", "bfloat16"):
         raise ParameterError(f"precision={precision!r} is unknown: use 'auto', 'float32' or 'bfloat16'.")
-    half = {
-        "cpu": _native_bfloat16,
-        # float16 would overflow: activations follow the electrons, up to full well.
-        "cuda": torch.cuda.is_bf16_supported,
-        "mps": lambda: False,
-    }[device]
-    wanted = precision == "bfloat16" or (precision == "auto" and half())
-    return Backend(torch.device(device), torch.bfloat16 if wanted else torch.float32)
+    chosen = _device(device)
+    wanted = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(chosen))
+    return Backend(chosen, torch.bfloat16 if wanted else torch.float32)
+
+
+def _device(name):
+    """Return the device of a name, which must be there."""
+    if name == "auto":
+        has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+        name = "cuda" if has_cuda else "mps" if has_mps else "cpu"
+    if not re.fullmatch("cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?", name):
+        raise ParameterError(f"device={name!r} is unknown: use 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.")
+    device = torch.device(name)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ParameterError("device='mps', but PyTorch finds no Apple GPU: use 'auto' or 'cpu'.")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError(f"device={name!r}, but PyTorch finds no CUDA device: use 'auto' or 'cpu'.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ParameterError(
+            f"device={name!r}, but PyTorch finds {torch.cuda.device_count()} CUDA devices, numbered from 0: "
+            "use one of them, or 'auto'."
+        )
+    return device
+
+
+def _has_bfloat16(device):
+    """Whether a device has bfloat16 natively. In float16 activations overflow: they follow the electrons."""
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and _native_bfloat16()
 
 
 @contextlib.contextmanager

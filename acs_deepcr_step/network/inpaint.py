@@ -167,7 +167,7 @@ def inpaint(image, mask, model=models.INPAINT, *, precision="auto", device="auto
         good pixels in a window of 5x5), or the path of weights trained here.
     precision : {'auto', 'float32', 'bfloat16'}
         ``auto`` is bfloat16 where the processor has it natively, else float32.
-    device : {'auto', 'cpu', 'cuda', 'mps'}
+    device : {'auto', 'cpu', 'cuda', 'cuda:N', 'mps'}
     tile : int, optional
         Side of the tiles in pixels. The result does not depend on it beyond rounding.
     sky : float, optional

@@ -36,6 +36,7 @@ FIELDS = {
 SLOW = {
     "docs/howto/look.md",
     "docs/howto/pipeline.md",
+    "docs/howto/product.md",
     "docs/howto/report.md",
     "docs/howto/several.md",
     "docs/howto/undo.md",

@@ -25,6 +25,8 @@ SIDES = {
     "visit_from_mast": 384,
 }
 
+QUICK = {"flc_to_drizzled", "one_exposure"}
+
 # drizzlepac's own, about the comment of a card.
 KNOWN = re.compile(r"WARNING: VerifyWarning: Card is too long, comment will be truncated\..*\n?")
 
@@ -55,7 +57,11 @@ def sound(path, outputs):
     assert not KNOWN.sub("", said).strip()
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_notebook_runs(path, execute):
     sound(path, execute(path, SIDES[path.stem]))
 

@@ -94,7 +94,9 @@ def test_what_is_no_image_is_refused(image):
     assert isinstance(caught.value, TypeError if image.dtype.kind == "U" else ValueError)
 
 
-@pytest.mark.parametrize("wrong", [{"tile": 0}, {"tile": 2.5}, {"device": "tpu"}, {"precision": "float8"}])
+@pytest.mark.parametrize(
+    "wrong", [{"tile": 0}, {"tile": 2.5}, {"device": "tpu"}, {"device": "cuda:01"}, {"precision": "float8"}]
+)
 def test_wrong_settings_are_refused(chip, wrong):
     with pytest.raises(ParameterError):
         detect.probability(chip.sci, SMALL, **wrong)
@@ -104,6 +106,14 @@ def test_wrong_settings_are_refused(chip, wrong):
 def test_a_device_that_is_not_there_is_refused(chip):
     with pytest.raises(ParameterError, match="finds no CUDA device"):
         detect.probability(chip.sci, SMALL, device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_a_gpu_is_chosen_by_its_number(chip):
+    first = detect.probability(chip.sci, SMALL, device="cuda:0")
+    assert np.array_equal(first, detect.probability(chip.sci, SMALL, device="cuda"))
+    with pytest.raises(ParameterError, match="numbered from 0"):
+        detect.probability(chip.sci, SMALL, device=f"cuda:{torch.cuda.device_count()}")
 
 
 def test_an_inpainting_model_finds_no_cosmic_rays():

@@ -321,7 +321,9 @@ def test_read_only_target_of_a_link(refused, one):
         ),
         *(("crbit", value, "8192, 4096 or 16384") for value in (3, 16, 256, 32768, 0, "x", -8192)),
         ("grow", -1, "integer"),
-        ("device", "tpu", "auto, cpu, cuda or mps"),
+        ("device", "tpu", "auto, cpu, cuda, mps or cuda:N"),
+        ("device", "cuda:x", "auto, cpu, cuda, mps or cuda:N"),
+        ("device", "mps:1", "auto, cpu, cuda, mps or cuda:N"),
         ("mask_file", "perhaps", "yes or no"),
         ("treshold", 0.5, "did you mean threshold?"),
         ("nonsense", 1, "no parameter nonsense"),
@@ -332,8 +334,9 @@ def test_parameter_outside_what_is_allowed(refused, one, parameter, value, wante
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
-def test_device_that_is_not_there(refused, one):
-    refused(ParameterError, ["cuda", "use 'auto' or 'cpu'"], one, device="cuda")
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:12"])
+def test_device_that_is_not_there(refused, one, device):
+    refused(ParameterError, [f"device={device!r}", "use 'auto' or 'cpu'"], one, device=device)
 
 
 def test_parameter_file_of_another_task(refused, one):

@@ -120,6 +120,7 @@ def test_alignment_on_flagged_exposures_finds_the_pointing_error(exposures, flag
     assert with_flags < 2
 
 
+@pytest.mark.slow
 def test_recipe_grow_1_tweakreg_grow_0_astrodrizzle(exposures, tmp_path, monkeypatch):
     files = copies(exposures, tmp_path / "recipe")
     grown = flag(*files, grow=1, consensus="no")

@@ -38,6 +38,7 @@ def kinds(stages):
     return sorted({stage.name.partition("-")[0] for stage in stages})
 
 
+@pytest.mark.slow
 def test_simulated_sets_lead_to_a_model_and_to_table_3(small):
     directory, said, text = small
     assert [line.partition("] ")[2].partition("-")[0] for line in said] == [
@@ -55,6 +56,7 @@ def test_simulated_sets_lead_to_a_model_and_to_table_3(small):
     assert list((directory / "results").glob("figure2_*.png"))
 
 
+@pytest.mark.slow
 def test_finished_reproduction_is_not_done_again_and_changed_epochs_repeat_the_training_alone(small):
     directory, _, text = small
     before = snapshot(directory)

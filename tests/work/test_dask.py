@@ -36,6 +36,7 @@ def exposures(tmp_path, monkeypatch):
     return [str(path) for path in simulate.association(".", n=8, shape=(400, 512), chips=1, seed=51)]
 
 
+@pytest.mark.slow
 def test_one_of_two_workers_is_killed_and_all_exposures_are_done_once(cluster, exposures):
     with distributed.Client(cluster) as client:
         victims = client.run(os.getpid)

@@ -72,6 +72,7 @@ def test_an_executor_needs_no_more_than_submit(exposures, wanted):
     check(acs_deepcr_step.run(exposures, executor=AtOnce(), precision="float32"), exposures, wanted)
 
 
+@pytest.mark.slow
 def test_a_failure_elsewhere_is_one_exposures(exposures, tmp_path):
     others = [exposures[i] for i in (0, 2, 3)]
     apart = [shutil.copy(path, tmp_path / f"apart_{path}") for path in others]
@@ -117,6 +118,7 @@ def test_a_worker_that_dies_costs_only_a_retry(tmp_path, stubs):
     assert {index: result.rows[0]["index"] for index, result in results.items()} == {i: i for i in range(4)}
 
 
+@pytest.mark.slow
 def test_exposures_that_waited_are_not_blamed_for_workers_that_died(tmp_path, stubs):
     """Five deaths in a row: more than any one exposure is allowed."""
     tasks = [Stub(tmp_path, index, deaths=int(index < 5)) for index in range(12)]

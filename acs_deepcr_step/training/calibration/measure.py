@@ -58,7 +58,7 @@ def calibration(model, fields=TRAINING, *, device="cpu", progress=False):
     model : str, path or network.models.Model
         A published model, a weights file, or a loaded model.
     fields : sequence of fields.Field
-    device : {'cpu', 'auto', 'cuda', 'mps'}
+    device : {'cpu', 'auto', 'cuda', 'cuda:N', 'mps'}
     progress : bool
         Whether to show a bar on a terminal.
 

@@ -32,7 +32,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the results of an earlier call in DIR"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     truth_arguments.add(parser)
 
 

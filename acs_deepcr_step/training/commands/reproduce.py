@@ -49,7 +49,7 @@ def add_arguments(parser):
         "--cloud", action="store_true", help="exposures from the public cloud copy, where that has them"
     )
     parser.add_argument("--no-lacosmic", action="store_true", help="leave LACosmic out, which is slow")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument("--yes", action="store_true", help="begin without asking")
 
 

@@ -36,9 +36,7 @@ def add(parser):
     ):
         recipe.add_argument(flag, type=kind, metavar=flag[2:].split("-")[-1].upper(), help=text)
     run = parser.add_argument_group("where and how it runs")
-    run.add_argument(
-        "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="of PyTorch (default: auto)"
-    )
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     run.add_argument(
         "--threads",
         type=int,

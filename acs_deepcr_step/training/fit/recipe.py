@@ -132,7 +132,7 @@ class RunOptions:
 
     Attributes
     ----------
-    device : {'auto', 'cpu', 'cuda', 'mps'}
+    device : {'auto', 'cpu', 'cuda', 'cuda:N', 'mps'}
     threads : int or None
         Threads of PyTorch on a CPU. The last digits of the weights depend on their number. None: the
         current number, or that of the training to resume.
