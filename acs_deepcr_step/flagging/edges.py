@@ -39,7 +39,10 @@ def cut_tracks(chip, threshold):
     found = np.zeros(net.shape, bool)
     if threshold > guard.PROBABILITY:
         return found
-    bright = chip.background.above(net, _BRIGHT)
+    border = np.zeros(net.shape, bool)
+    for line in _outermost(border):
+        line[:] = True
+    bright = chip.background.above(net, _BRIGHT, among=border)
     for line, peak, out in zip(*map(_outermost, (net, bright, found)), strict=True):
         light = np.pad(line.astype(np.float32), 1, constant_values=np.inf)
         light, sides = light[1:-1], np.sort([light[:-2], light[2:]], axis=0)
@@ -50,7 +53,7 @@ def cut_tracks(chip, threshold):
         return found
     usable = ~chip.near_saturated
     found &= usable
-    usable &= chip.background.above(net, _STANDS)
+    usable = chip.background.above(net, _STANDS, among=usable & dilate(found, _ROUNDS))
     for _ in range(_ROUNDS):
         found |= dilate(found, 1) & usable
     return found

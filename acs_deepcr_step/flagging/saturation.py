@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from ..arrays.morphology import EIGHT, connected_to, dilate, label_groups
+from ..arrays.morphology import connected_to, dilate, label_groups
 from ..arrays.probabilities import SCALE
 
 __all__ = ["SaturatedPixels", "divided", "without_bleed_edges", "without_halo"]
@@ -131,8 +131,7 @@ def _with_edges(filled, chip):
     """Add neighbours that stand out of the background: no star's light is there to protect."""
     if not filled.any():
         return filled
-    near = ndimage.binary_dilation(filled, EIGHT)
-    return filled | (near & chip.background.above(chip.net, _EDGE_SIGMA))
+    return filled | chip.background.above(chip.net, _EDGE_SIGMA, among=dilate(filled, 1))
 
 
 def _widened(span, size):

@@ -104,6 +104,15 @@ def test_noise_is_known_where_it_is():
     assert found.above(np.full(SHAPE, 40, np.float32), 4.0)[128, [20, 300]].tolist() == [True, False]
 
 
+def test_a_few_pixels_are_judged_as_all_of_them_are():
+    rng = np.random.default_rng(2)
+    image = 50 + rng.standard_normal(SHAPE) * np.where(COLUMNS < 160, 5, 20)
+    found = measure_map(image, GOOD)
+    net, some = found.subtracted_from(image), rng.random(SHAPE) < 0.1
+    assert np.array_equal(found.above(net, 2.0, among=some), found.above(net, 2.0) & some)
+    assert not found.above(net, 2.0, among=np.zeros(SHAPE, bool)).any()
+
+
 def test_flat_map_is_the_same_everywhere():
     found = BackgroundMap.flat(SHAPE, 50.0, 8.0)
     assert np.allclose(found.subtracted_from(np.full(SHAPE, 60, np.float32)), 10, atol=1e-4)

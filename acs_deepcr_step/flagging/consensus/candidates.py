@@ -109,8 +109,7 @@ def candidates(chip, threshold=0.5):
         background; all that stand 8 sigma above it; all saturated ones.
     """
     scaled, net, background = chip.scaled_probability, chip.net, chip.background
-    chosen = dilate(scaled > _BESIDE * SCALE, 1)
-    chosen &= background.above(net, _BESIDE_SIGMA)
+    chosen = background.above(net, _BESIDE_SIGMA, among=dilate(scaled > _BESIDE * SCALE, 1))
     chosen |= scaled > min(SUSPECTED, threshold) * SCALE
     chosen |= background.above(net, _BRIGHT_SIGMA)
     chosen |= chip.saturated
