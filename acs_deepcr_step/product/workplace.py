@@ -16,9 +16,8 @@ from astropy.io import fits
 from filelock import Timeout
 
 from ..errors import OutputError, ParameterError
-from ..files import file_lock
+from ..files import file_lock, structure
 from ..files.atomic import flush
-from ..files.fits_reader import quiet
 
 __all__ = ["Place", "Workplace", "copied", "opened"]
 
@@ -94,9 +93,9 @@ class Place:
 
 def _is_product(path):
     try:
-        with quiet():
-            return _MADE_BY_DRIZZLE in fits.getheader(path)
-    except (OSError, ValueError, fits.VerifyError):
+        primary = structure.scan(path)[0].header
+        return _MADE_BY_DRIZZLE in fits.Header.fromstring(primary.decode("latin-1"))
+    except (OSError, ValueError):
         return False
 
 
