@@ -34,7 +34,7 @@ def read(path, remedy):
         raise ParameterError(
             f"{path}: cannot read this parameter file ({error.strerror}); {remedy}."
         ) from None
-    except Exception as error:  # whatever a malformed file makes the parser raise; a name that no file can have
+    except Exception as error:  # whatever a malformed file or name makes the parser raise
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).rstrip(".")
         raise ParameterError(f"{path}: this is no parameter file ({reason}); {remedy}.") from None
     if not entries:

@@ -74,7 +74,7 @@ def test_a_truncated_patch_is_refused_by_name(archive):
         read[3]
 
 
-@pytest.mark.parametrize("shape", ["(1000000000000000,)", "(10000000000,10000000000)", "(99999999999999999999,)"])
+@pytest.mark.parametrize("shape", [(10**15,), (10**10, 10**10), (10**20,)])
 def test_a_patch_whose_header_tells_of_more_than_any_memory_is_refused_by_name(archive, shape):
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
     content = b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header.encode()
