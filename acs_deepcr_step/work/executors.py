@@ -113,7 +113,7 @@ def require_startable(workers):
 
 
 def _start_tracker():
-    """Start the process in which Python keeps account of semaphores, so that it outlives a SIGHUP to the group.
+    """Start the process in which Python keeps account of semaphores, which outlives a SIGHUP to the group.
 
     It lets SIGINT and SIGTERM pass by itself; killed by SIGHUP, its successor would warn of leaks.
     """
