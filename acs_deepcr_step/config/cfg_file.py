@@ -1,9 +1,9 @@
 """A parameter file as it is read: by ConfigObj, its values taken literally."""
 
-from stsci.tools.configobj import ConfigObj, ConfigObjError
+from stsci.tools.configobj import ConfigObj
 
 from ..errors import ParameterError
-from ..regular_file import require_regular
+from ..regular_file import LARGEST_TEXT, require_regular
 
 __all__ = ["read"]
 
@@ -28,13 +28,13 @@ def read(path, remedy):
         If it cannot be read.
     """
     try:
-        require_regular(path)
+        require_regular(path, LARGEST_TEXT)
         entries = ConfigObj(path.read_text(encoding="utf-8-sig").splitlines(), interpolation=False)
     except OSError as error:
         raise ParameterError(
             f"{path}: cannot read this parameter file ({error.strerror}); {remedy}."
         ) from None
-    except (ValueError, ConfigObjError) as error:  # ValueError: a name that no file can have, too
+    except Exception as error:  # whatever a malformed file or name makes the parser raise
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).rstrip(".")
         raise ParameterError(f"{path}: this is no parameter file ({reason}); {remedy}.") from None
     if not entries:

@@ -54,12 +54,15 @@ class TableFile:
         """Whether the file that is there has the columns of a table of ours: only such a one is replaced."""
         from astropy.table import Table
 
+        from ..files import structure
         from ..files.fits_reader import quiet
-        from ..regular_file import require_regular
+        from ..regular_file import LARGEST_TEXT, require_regular
         from ..work.results import table
 
         try:
-            require_regular(self.path)
+            require_regular(self.path, LARGEST_TEXT)
+            if self._format == "fits":
+                structure.scan(self.path)
             with quiet():
                 there = Table.read(self.path, format=self._format)
         except Exception:  # whatever a file of another kind makes the reader raise

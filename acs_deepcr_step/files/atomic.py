@@ -130,7 +130,7 @@ def write_bytes(target, content, *, rights=None, notes=None, check=None, error=O
     ----------
     target : pathlib.Path
     content : bytes-like
-    rights : rights.Rights, optional
+    rights : rights.Rights or splice.KeptRights, optional
         Of the file; until they are set it is its owner's alone. Default: those of any new file.
     notes, check, error : optional
         As for `atomic`.

@@ -18,13 +18,15 @@ from ..regular_file import require_regular
 
 __all__ = ["Inputs", "expand", "require_directory"]
 
-# Bytes; an association has some hundred members at most, of some dozen bytes each.
+# Bytes; an association has some hundred members at most, a list some ten thousand names.
 _LARGEST_TABLE = 2**24
 
 # HST suffixes are set off by an underscore; people write a dot.
 _DOTTED = re.compile(r"\.(fl[ct])\.fits")
 # As IRAF and drizzlepac name a part of a file.
-_EXTENSION = re.compile(r"([^,\[\]]*\.fits)\[[^\[\]]*\]", re.IGNORECASE)
+# It begins after a comma, so that a long text is not searched from each of its letters.
+_EXTENSION = re.compile(r"(?<![^,\[\]])([^,\[\]]*\.fits)\[[^\[\]]*\]", re.IGNORECASE)
+_LONGEST_NAME = 4096  # characters; no system takes more
 _COMMENT = re.compile(r"(^|\s)#.*")
 
 
@@ -66,7 +68,10 @@ def expand(given):
         such fault is named.
     """
     found, faults, paths = Inputs([], [], {}), [], {}
-    names = _names(given, found.notes, faults)
+    try:
+        names = _names(given, found.notes, faults)
+    except RecursionError:
+        raise InputError("The input is a list of lists without end: give names of files.") from None
     if faults or not all(os.path.isabs(os.path.expanduser(name)) for name in names):
         require_directory()
     for name in names:
@@ -132,7 +137,7 @@ def _written(given, notes, faults):
 
 def _listed(path, notes, faults):
     try:
-        require_regular(path)
+        require_regular(path, _LARGEST_TABLE)
         # Some editors begin a text with a mark of its byte order.
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
@@ -159,6 +164,9 @@ def _first_column(line):
 
 
 def _files(name, found, faults):
+    if len(name) > _LONGEST_NAME:
+        faults.append(f"{name[:50]}... is no name of a file: it has {len(name)} characters")
+        return []
     name = os.path.expanduser(name)
     path = Path(name)
     try:

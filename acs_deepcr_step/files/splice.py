@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from .atomic import atomic_under_lock, private
 from .exposure import opened, require_unchanged
 from .rights import Rights
 
-__all__ = ["Edit", "require_keepable_rights", "splice"]
+__all__ = ["Edit", "KeptRights", "require_keepable_rights", "splice"]
 
 _CHUNK = 8 * 1024 * 1024
 
@@ -73,7 +74,7 @@ def splice(exposure, target, edits, notes=None, before=None, rights=None):
             if rights is not None:
                 rights.give(copy.fileno())
             elif target.exists():
-                _keep_rights(target, copy.fileno(), notes)
+                KeptRights(target, notes).give(copy.fileno())
             else:
                 Rights.of(exposure.path).give(copy.fileno())
             copy.flush()
@@ -114,18 +115,42 @@ def _chunks(source, part):
         yield chunk
 
 
-def _keep_rights(old, descriptor, notes):
-    """Give a new file the rights of the old one; refuse to lock anybody out."""
-    wanted = Rights.of(old)
-    now = wanted.give(descriptor)
-    loss = wanted.loss(now)
-    if loss:
-        raise ExposureError(_refusal(old, loss))
-    if now.owner != wanted.owner and notes is not None:
-        notes.append(
-            f"{old} belonged to user {wanted.owner} and now belongs to {now.owner}, since only the "
-            "superuser gives files away; its group and mode are as they were."
-        )
+@dataclass(frozen=True)
+class KeptRights:
+    """The rights of a file, for the one that takes its place.
+
+    Attributes
+    ----------
+    old : pathlib.Path
+    notes : list of str, optional
+        Gets a warning where the owner is another one.
+    """
+
+    old: Path
+    notes: list | None = None
+
+    def give(self, descriptor):
+        """Give a new file the rights of the old one.
+
+        Parameters
+        ----------
+        descriptor : int
+
+        Raises
+        ------
+        ExposureError
+            If that would lock anybody out.
+        """
+        wanted = Rights.of(self.old)
+        now = wanted.give(descriptor)
+        loss = wanted.loss(now)
+        if loss:
+            raise ExposureError(_refusal(self.old, loss))
+        if now.owner != wanted.owner and self.notes is not None:
+            self.notes.append(
+                f"{self.old} belonged to user {wanted.owner} and now belongs to {now.owner}, since only the "
+                "superuser gives files away; its group and mode are as they were."
+            )
 
 
 def require_keepable_rights(old):

@@ -6,7 +6,7 @@ What it means is known to `flagging.consensus.calibration`; `work.calibrations` 
 from pathlib import Path
 
 from ..errors import ModelError
-from ..regular_file import require_regular
+from ..regular_file import LARGEST_TEXT, require_regular
 from .published import FOLDER, find
 
 __all__ = ["path_for", "read"]
@@ -53,7 +53,7 @@ def read(path):
         If the file cannot be read, or holds no text.
     """
     try:
-        require_regular(path)
+        require_regular(path, LARGEST_TEXT)
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ModelError(

@@ -42,6 +42,11 @@ class Backend:
         """Whether it is the processor itself."""
         return self.device.type == "cpu"
 
+    @property
+    def precision(self):
+        """As it is named: ``float32`` or ``bfloat16``."""
+        return str(self.dtype).removeprefix("torch.")
+
 
 def _native_bfloat16():
     """Whether the processor multiplies bfloat16 natively, so that it is faster."""
@@ -216,7 +221,7 @@ class Engine:
     @property
     def precision(self):
         """The precision in use: ``float32`` or ``bfloat16``."""
-        return str(self.backend.dtype).removeprefix("torch.")
+        return self.backend.precision
 
     def tiles(self, shape):
         """Return the number of tiles of an image.

@@ -16,7 +16,7 @@ from ..files.atomic import locked, write_bytes
 from ..files.exposure import require_unchanged
 from ..files.fits_reader import quiet
 from ..files.inspection import inspect
-from ..files.rights import Rights
+from ..files.splice import KeptRights, require_keepable_rights
 from ..step import run, undo
 from . import drizzlepac_process, tweakreg_settings, workplace
 from .finished import AlignedExposure, Alignment
@@ -62,6 +62,8 @@ def align(paths, directory, settings, parameters):
             f"{paths[0]} is a single exposure, and there is nothing to align it on: give refimage or "
             "refcat in align, or align=False."
         )
+    for path in paths:
+        require_keepable_rights(path)
     network = _network(parameters)
     # The probabilities are worked out once, and stay beside the exposures.
     without = [path for path in paths if not mask_file.beside(path).exists()]
@@ -168,8 +170,6 @@ def _sources(catalogue):
 
 def _take_over(exposure, copy):
     """Put an aligned copy into the place of its exposure, whole or not at all."""
-    path = Path(exposure.path)
+    path, rights = Path(exposure.path), KeptRights(Path(exposure.path))
     with locked(path):
-        write_bytes(
-            path, copy.read_bytes(), rights=Rights.of(path), check=lambda: require_unchanged(exposure)
-        )
+        write_bytes(path, copy.read_bytes(), rights=rights, check=lambda: require_unchanged(exposure))

@@ -29,7 +29,6 @@ __all__ = ["AUTO", "drizzle"]
 
 AUTO = "auto"
 _WHERE = {True: "all", False: "none", AUTO: "single"}
-_LOGS = {"astrodrizzle": "_astrodrizzle.log", "tweakreg": "_tweakreg.log"}
 _WORK_SIZE = 3  # of the files at work, in units of the exposures: copies, the product, and that which fills
 
 
@@ -193,11 +192,11 @@ class _Making:
         masks = [mask_file.beside(path) for path in exposures]
         directory = self._work.folder("drizzle")
         copies, keywords = workplace.copied(exposures, directory), self._asked.settings.keywords
-        with self._log_kept("astrodrizzle", directory):
+        with self._log_kept("AstroDrizzle", directory, exposures):
             names, root = [copy.name for copy in copies], self._asked.place.root
             products = astrodrizzle.make(names, directory, root, keywords)
             filled = holes.fill(products, copies, masks, keywords, self._asked.parameters, self._asked.where)
-        published = self._published(directory, products.names)
+        published = self._published(directory, products.names, exposures)
         science, weight, context = (
             path and self._asked.place.file(path.name)
             for path in (products.science, products.weight, products.context)
@@ -211,7 +210,7 @@ class _Making:
         # Behind a symlink the file is aligned, as it is flagged.
         paths = [Path(os.path.realpath(path)) for path in paths]
         directory = self._work.folder("align")
-        with self._log_kept("tweakreg", directory):
+        with self._log_kept("TweakReg", directory, paths):
             found = alignment.align(paths, directory, self._asked.tweakreg, self._asked.parameters)
         if not found.trusted:
             warn(
@@ -225,9 +224,9 @@ class _Making:
         return run(self._given, configobj=self._configobj, executor=self._executor, **own)
 
     @contextlib.contextmanager
-    def _log_kept(self, task, directory):
+    def _log_kept(self, task, directory, exposures):
         """Put the log of a task beside the product, and name it in the error if the task fails."""
-        name = f"{self._asked.place.root}{_LOGS[task]}"
+        name = f"{self._asked.place.root}{workplace.LOGS[task]}"
         target = self._asked.place.file(name)
         try:
             try:
@@ -235,13 +234,13 @@ class _Making:
             finally:
                 if (directory / drizzlepac_process.LOG).exists():
                     os.replace(directory / drizzlepac_process.LOG, self._work.directory / name)
-                    self._files.extend(self._work.publish([name]))
+                    self._files.extend(self._work.publish([name], exposures))
         except DrizzlepacError as error:
             if not target.exists():
                 raise
             raise DrizzlepacError(f"{error} The log: {target}.") from error
 
-    def _published(self, directory, names):
+    def _published(self, directory, names, exposures):
         for name in names:
             os.replace(directory / name, self._work.directory / name)
-        return self._work.publish(names)
+        return self._work.publish(names, exposures)

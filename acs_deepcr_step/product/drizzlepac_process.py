@@ -4,8 +4,8 @@ drizzlepac writes into the current directory, configures logging, prints at leng
 logs many errors without raising; a process of its own keeps that from the caller's. What it printed is in a
 log; whether it did what was asked, the caller sees by the files that were made.
 
-The process is ``python -m acs_deepcr_step.product.drizzlepac_process JOB``; JOB is a JSON file with the
-fields of `Job`.
+The process runs ``acs_deepcr_step.product.drizzlepac_process JOB``; JOB is a JSON file with the fields of
+`Job`.
 """
 
 import json
@@ -17,10 +17,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import DrizzlepacError
+from ..regular_file import require_regular
 
-__all__ = ["LOG", "Job", "complaint", "python", "run"]
+__all__ = ["LOG", "Job", "complaint", "is_log", "python", "run"]
 
 LOG = "drizzlepac_terminal.log"
+_HEAD = "acs_deepcr_step: what drizzlepac printed and logged\n"
+_CHILD = "acs_deepcr_step.product.child"
 _JOB, _REASON = "job.json", "reason.txt"
 _TAIL, _LONGEST = 3, 300  # lines and characters of the log in an error
 # As drizzlepac logs them, in boxes of '#'.
@@ -61,12 +64,33 @@ def run(directory, job):
     """
     reason = directory / _REASON
     reason.unlink(missing_ok=True)
+    if not (directory / LOG).exists():
+        (directory / LOG).write_text(_HEAD, encoding="utf-8")
     (directory / _JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
     status = python(__name__, _JOB, directory)
     _append_own_log(directory, job)
     if status:
         said = reason.read_text(encoding="utf-8") if reason.exists() else _ended(status)
         raise DrizzlepacError(f"{job.task} failed on {', '.join(job.files)}: {said}")
+
+
+def is_log(path):
+    """Whether a file is a log of ours, which another may replace.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        require_regular(path)
+        with open(path, "rb") as file:
+            return file.read(len(_HEAD)) == _HEAD.encode()
+    except OSError:
+        return False
 
 
 def _append_own_log(directory, job):
@@ -99,14 +123,14 @@ def python(module, argument, directory):
 
     Notes
     -----
-    Whatever ends the waiting (an interrupt) ends the process, too.
+    Whatever ends the waiting (an interrupt), or this process, ends the process, too.
     """
     package = Path(__file__).resolve().parents[2]
     paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MPLBACKEND": "Agg"}
     with open(directory / LOG, "ab") as output:
         return subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", "-m", module, argument],
+            [sys.executable, "-P", "-W", "ignore", "-m", _CHILD, str(os.getpid()), module, argument],
             cwd=directory,
             env=environment,
             stdin=subprocess.DEVNULL,

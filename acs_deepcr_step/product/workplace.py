@@ -16,16 +16,18 @@ from astropy.io import fits
 from filelock import Timeout
 
 from ..errors import OutputError, ParameterError
-from ..files import file_lock
+from ..files import file_lock, structure
 from ..files.atomic import flush
-from ..files.fits_reader import quiet
+from ..files.rights import Rights, strictest
+from . import drizzlepac_process
 
-__all__ = ["Place", "Workplace", "copied", "opened"]
+__all__ = ["LOGS", "Place", "Workplace", "copied", "opened"]
 
 _SUFFIX = ".deepcr-drizzle"
 _LOCK_SECONDS = 5.0  # another call for the same product takes minutes
 # As AstroDrizzle names what it makes of exposures with (drc) and without (drz) CTE correction.
 _PRODUCTS = tuple(f"_{kind}{part}.fits" for kind in ("drc", "drz") for part in ("", "_sci", "_wht", "_ctx"))
+LOGS = {"AstroDrizzle": "_astrodrizzle.log", "TweakReg": "_tweakreg.log"}
 _MADE_BY_DRIZZLE = "NDRIZIM"  # card of every product of AstroDrizzle
 
 
@@ -86,6 +88,12 @@ class Place:
                     f"{path} is there already and is no product of AstroDrizzle: move it away, or give "
                     "another output."
                 )
+        for path in (self.directory / f"{self.root}{ending}" for ending in LOGS.values()):
+            if os.path.lexists(path) and not drizzlepac_process.is_log(path):
+                raise OutputError(
+                    f"{path} is there already and is no log of this command: move it away, or give another "
+                    "output."
+                )
 
     def file(self, name):
         """Return the path of a file of the product."""
@@ -94,9 +102,9 @@ class Place:
 
 def _is_product(path):
     try:
-        with quiet():
-            return _MADE_BY_DRIZZLE in fits.getheader(path)
-    except (OSError, ValueError, fits.VerifyError):
+        primary = structure.scan(path)[0].header
+        return _MADE_BY_DRIZZLE in fits.Header.fromstring(primary.decode("latin-1"))
+    except (OSError, ValueError):
         return False
 
 
@@ -113,13 +121,15 @@ class Workplace:
     place: Place
     directory: Path
 
-    def publish(self, names):
+    def publish(self, names, sources):
         """Put files into the product's place, each whole.
 
         Parameters
         ----------
         names : list of str
             In the directory.
+        sources : list of pathlib.Path
+            Exposures that they tell of: who may not read one of those, may not read these.
 
         Returns
         -------
@@ -130,7 +140,10 @@ class Workplace:
         OutputError
             If one cannot be put there.
         """
+        rights = strictest(Rights.of(path) for path in sources)
         for name in names:
+            with open(self.directory / name, "rb") as file:
+                rights.give(file.fileno())
             flush(self.directory / name)
         targets = [self.place.file(name) for name in names]
         for name, target in zip(names, targets, strict=True):

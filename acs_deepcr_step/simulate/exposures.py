@@ -18,6 +18,7 @@ from . import (
     detector,
     filters,
     headers,
+    outputs,
     psf_field,
     rendering,
     scene,
@@ -149,6 +150,8 @@ def association(
     ParameterError
         If there is no such filter or field, for a shape or a number of exposures or chips that cannot be,
         and if a list has not one value per exposure. It is a ValueError, too. Nothing is written then.
+    InputError
+        If other files than simulated ones have these names. Nothing is written then.
     ParameterTypeError
         For an argument of the wrong kind; it is a TypeError, too.
     TypeError
@@ -176,8 +179,10 @@ def association(
         )
         for i in range(n)
     ]
-    visit = _set_up(observations, field, seed, options)
     outdir = Path(outdir)
+    made = [outdir / f"{one.rootname}_flc.fits" for one in observations]
+    outputs.require_replaceable([*made, *map(truth.truth_path, made), outdir / f"{asn}_asn.fits"])
+    visit = _set_up(observations, field, seed, options)
     outdir.mkdir(parents=True, exist_ok=True)
     paths = [_write(visit, observation, outdir) for observation in observations]
     table = headers.association_table(asn, [one.rootname for one in observations], camera)

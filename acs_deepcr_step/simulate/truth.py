@@ -16,6 +16,7 @@ from astropy.io import fits
 from ..config.arguments import PATH, checked
 from ..errors import ParameterError
 from ..files.fits_reader import quiet
+from . import outputs
 
 __all__ = [
     "ChipTruth", "LIMIT_ELECTRONS", "LIMIT_SIGMA", "STAR", "read_field", "read_truth", "truth_path",
@@ -202,11 +203,14 @@ def without_cosmic_rays(path, outdir):
         If there is no truth beside the exposure.
     ParameterError
         If `outdir` is the exposure's own directory; it is a ValueError, too.
+    InputError
+        If another file has the twin's name.
     """
     path, outdir = Path(path), Path(outdir)
     outdir.mkdir(parents=True, exist_ok=True)
     if outdir.resolve() == path.parent.resolve():
         raise ParameterError(f"{path.name} lies in {outdir} itself: give another directory for its twin.")
+    outputs.require_replaceable([outdir / path.name])
     with quiet(), fits.open(path, memmap=False) as hdus:
         for chip in read_truth(path):
             hit = chip.cr_charge != 0

@@ -16,7 +16,7 @@ from ..flagging import single
 from . import progress, results
 from .task import Stage, Task
 
-__all__ = ["Decider", "GivenMask", "Network"]
+__all__ = ["Decider", "GivenMask", "Network", "made_by"]
 
 
 class Decider(Protocol):
@@ -82,6 +82,22 @@ def _detector(model, precision, device, threads):
     return detect.Detector(models.load(model), precision=precision, device=device, threads=threads or None)
 
 
+def made_by(info, precision):
+    """Return what a mask file says of probabilities that a model gives.
+
+    Parameters
+    ----------
+    info : network.published.ModelInfo
+    precision : str
+
+    Returns
+    -------
+    mask_file.MadeBy
+    """
+    written, *others = info.hashes
+    return mask_file.MadeBy(info.name, written, precision, tuple(others))
+
+
 @dataclass(frozen=True, eq=False)
 class Network:
     """Decides by the network, and the exposure's saturated pixels and edges.
@@ -111,9 +127,7 @@ class Network:
         first = self.task.made_by
         if first is not None and self.known is not None and self.known.made_by.same_network(first):
             return first  # the network need not be loaded
-        info = self.detector.model.info
-        written, *others = info.hashes
-        return mask_file.MadeBy(info.name, written, self.detector.precision, tuple(others))
+        return made_by(self.detector.model.info, self.detector.precision)
 
     @property
     def knows_probabilities(self):

@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import multiprocessing.context
 import os
+import signal
 import sys
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -20,6 +21,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing import resource_tracker
 
 from ..errors import ParameterError
 from . import worker
@@ -103,10 +105,26 @@ def require_startable(workers):
             f"workers={workers}: a worker imports the script that calls the step, and {path} is no file: put "
             f"the script into one, with the call below {_GUARD}, or set workers=1."
         )
+    _start_tracker()
     try:
         multiprocessing.get_context("spawn").Lock()
     except _CANNOT_START as error:
         raise _no_processes(error) from error
+
+
+def _start_tracker():
+    """Start the process in which Python keeps account of semaphores, which outlives a SIGHUP to the group.
+
+    It lets SIGINT and SIGTERM pass by itself; killed by SIGHUP, its successor would warn of leaks.
+    """
+    if not (hasattr(signal, "SIGHUP") and hasattr(signal, "pthread_sigmask")):
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        with contextlib.suppress(*_CANNOT_START):  # said when a worker is to start
+            resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _unguarded():

@@ -2,9 +2,11 @@
 
 import contextlib
 
-from ..errors import ExposureError
+from ..errors import ExposureError, ParameterError
 from ..files import mask_file, provenance
 from ..files.inspection import inspect
+from ..network import models
+from . import deciders, up_to_date
 
 __all__ = ["warnings"]
 
@@ -26,12 +28,10 @@ def warnings(tasks, parameters, number=1, told=0):
     ------
     str
     """
-    if parameters.rerun != "redo":  # skip keeps them, or says itself why not
-        return
-    were = {task.label: _exposures_before(task) for task in tasks}
+    replaced = ((task.label, *_replaced(task, number)) for task in tasks)
     less = [
-        f"{label} ({was} exposures)"
-        for label, was in were.items()
+        f"{label} ({was} exposures{f'; rerun=skip cannot keep it: {why}' if why else ''})"
+        for label, was, why in replaced
         if number < was and (was <= told or not told)
     ]
     if less:
@@ -40,23 +40,49 @@ def warnings(tasks, parameters, number=1, told=0):
             way = "leave consensus at auto, or set none of them anew"
         elif told:
             way = "see to those of the field that failed, then run the step again"
+        elif parameters.rerun == "skip":
+            way = "name the others of the field too"
         else:
             way = "name the others of the field too, or set rerun=skip to keep what was decided"
         yield f"{', '.join(less)}: decided together before, {now} now, so that their flags get worse: {way}."
 
 
-def _exposures_before(task):
-    """Return from how many exposures the flags were decided that a run replaces; 1 where there are none."""
-    number = None
-    with contextlib.suppress(ExposureError):  # said when its turn comes
-        if not task.parameters.update_dq:
-            number = mask_file.read_header(task.mask_path).nexp if task.mask_path.exists() else 1
-        elif task.target == task.exposure.path:
-            number = _recorded(task.exposure)
-        elif task.target.exists():
-            number = _recorded(inspect(task.target, task.parameters.any_detector))
-    return number if isinstance(number, int) else 1
+def _replaced(task, number):
+    """Return from how many exposures the flags were decided that a run replaces, and why it cannot keep them.
+
+    By headers alone; 1 where there are no flags, or it keeps them.
+    """
+    # What cannot be read is said when its turn comes.
+    with contextlib.suppress(ExposureError):
+        there = task.exposure
+        if task.parameters.update_dq and task.target != there.path:
+            if not task.target.exists():
+                return 1, ""
+            there = inspect(task.target, task.parameters.any_detector)
+        skips = task.parameters.rerun == "skip"
+        known = _known_header(task) if skips or not task.parameters.update_dq else None
+        was = _recorded(there) if task.parameters.update_dq else known.nexp if known else 1
+        if not isinstance(was, int) or was <= number or not skips:
+            return was if isinstance(was, int) else 1, ""
+        made_by = _made_by(task, known) if known else None
+        why = up_to_date.change_of_run(task, there, known, made_by, "", number)
+        return (was, why) if why else (1, "")
+    return 1, ""
+
+
+def _known_header(task):
+    return mask_file.read_header(task.mask_path) if task.mask_path.exists() else None
 
 
 def _recorded(exposure):
     return exposure.provenance.get("DCRNEXP") if provenance.is_flagged(exposure) else 1
+
+
+def _made_by(task, known):
+    """Return what this run computes probabilities with."""
+    from ..network.engine import choose_backend
+
+    precision = known.made_by.precision
+    with contextlib.suppress(ParameterError):  # of a device that only the workers of an executor have
+        precision = choose_backend(task.parameters.device, task.parameters.precision).precision
+    return deciders.made_by(models.load(task.model).info, precision)

@@ -1,5 +1,6 @@
 """What a run will do, before anything is changed: tasks, fields, and every fault that can be seen."""
 
+import contextlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,8 @@ def plan_exposures(paths, parameters):
     ExposureError
         If no file is sound, with the faults of all; or if there is no room for the results.
     """
+    if parameters.output_dir:
+        _require_nameable(Path(parameters.output_dir).expanduser())
     inputs = [_Input.of(path, parameters) for path in paths]
     _require_distinct_targets(inputs)
     tasks, refusals = [], []
@@ -237,6 +240,15 @@ def _require_distinct_targets(inputs):
                 f"{other.file} and {one.file} would both become {one.target}: "
                 "run them with different output_dirs."
             )
+
+
+def _require_nameable(directory):
+    """Refuse a name that no directory can have, before files in it are looked for."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(directory)
+    except OSError as error:
+        raise InputError(f"output_dir {directory} cannot be made ({error.strerror}).") from error
 
 
 def _make_directory(directory):

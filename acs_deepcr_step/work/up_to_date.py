@@ -8,7 +8,7 @@ from ..files.exposure import read_dq, read_sci
 from ..files.inspection import inspect
 from . import filling, results
 
-__all__ = ["is_up_to_date"]
+__all__ = ["change_of_run", "is_up_to_date"]
 
 
 def is_up_to_date(task, known, made_by, outcome, field_id="", nexp=1):
@@ -43,20 +43,30 @@ def is_up_to_date(task, known, made_by, outcome, field_id="", nexp=1):
         there = inspect(task.target, task.parameters.any_detector)
         if not provenance.is_flagged(there):
             return False
-    change = _change_of_run(task, there, known, made_by, field_id, nexp) or _change_of_pixels(
+    change = change_of_run(task, there, known, made_by, field_id, nexp) or _change_of_pixels(
         task, there, known, outcome
     )
     if change:
         outcome.rows.clear()
-        before = there.provenance.get("DCRNEXP", 1) if known is None else known.nexp
-        if nexp < before:
-            change += f", and from {before} exposures where this run has {nexp}"
         outcome.warnings.append(f"{task.label}: flagged before, but {change}: it is done anew.")
     return not change
 
 
-def _change_of_run(task, there, known, made_by, field_id, nexp):
-    """Return what differs from the run before, in words; empty for nothing."""
+def change_of_run(task, there, known, made_by, field_id, nexp):
+    """Return what differs from the run before, by headers alone.
+
+    Parameters
+    ----------
+    task, known, made_by, field_id, nexp
+        As of `is_up_to_date`; of the mask file no chip is looked at.
+    there : exposure.Exposure
+        That carries the flags.
+
+    Returns
+    -------
+    str
+        In words; empty for nothing.
+    """
     if known is None:
         return "its mask file is missing"
     if not known.made_by.same_network(made_by) or known.decision != task.parameters.decision:

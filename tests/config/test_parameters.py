@@ -218,6 +218,7 @@ def test_subsection_is_no_parameter(cfg, inside):
 
 def test_parameter_given_twice_in_a_file_is_refused(cfg):
     assert "no parameter file" in refusal(cfg("[DETECTION]\ngrow = 1\ngrow = 2\n"))
+    assert "no parameter file" in refusal(cfg(f"{'[' * 5000}DETECTION{']' * 5000}\ngrow = 1\n"))
 
 
 def test_unquoted_comma_is_explained_and_a_quoted_one_is_fine(cfg):

@@ -85,6 +85,21 @@ def test_who_cannot_keep_the_group_changes_nothing_that_the_group_would_lose(sit
 
 
 @as_root
+def test_alignment_by_who_cannot_keep_the_group_changes_nothing(site):
+    """It puts a new file in the place of the exposure, too, before any flag is set."""
+    given_to(site, OWNER, TEAM, 0o646)
+    other = site.path.with_name("other_flc.fits")
+    other.write_bytes(site.path.read_bytes())
+    other.chmod(0o666)
+    before = {path: (path.read_bytes(), rights(path)) for path in site.directory.iterdir()}
+    conditions = Conditions(user=COLLEAGUE, groups=(OTHER_TEAM,))
+    pars = {"output": str(site.directory / "final"), "align": True}
+    told = call(site.report, "drizzle", [other, site.path], pars, conditions)
+    assert told.outcome == "refused" and f"its group ({TEAM}) could not be kept" in told.message
+    assert {path: (path.read_bytes(), rights(path)) for path in site.directory.iterdir()} == before
+
+
+@as_root
 def test_owner_whom_the_group_does_not_help_is_not_locked_out(site):
     given_to(site, 1, TEAM, 0o660)  # the system knows user 1, who is not in the team
     told = as_colleague(site)

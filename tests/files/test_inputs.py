@@ -253,6 +253,18 @@ def test_nothing_given_is_an_error(files, given):
     assert "No input" in refusal(given)
 
 
+def test_name_longer_than_any_is_refused_at_once(files):
+    Path("list.txt").write_bytes(bytes(2_000_000))
+    assert "it has 2000000 characters" in refusal("@list.txt")
+    assert "it has 2000000 characters" in refusal("a" * 2_000_000)
+
+
+def test_lists_within_lists_without_end_are_named(files):
+    given = []
+    given.append(given)
+    assert "lists without end" in refusal(given)
+
+
 def test_list_file_that_is_no_text(files):
     Path("list.txt").write_bytes(b"\xff\xfe\x00")
     assert "list.txt" in refusal("@list.txt")

@@ -13,10 +13,12 @@ from astropy.io import fits
 from helpers import BLOCK, copy, edit, flag, flagged, mask_of, rewrite, spans
 
 from acs_deepcr_step import apply, report, run
+from acs_deepcr_step.console.table_file import TableFile
 from acs_deepcr_step.errors import (
     ExposureError,
     InputError,
     ModelError,
+    OutputError,
     ParameterError,
     RunError,
     StepError,
@@ -24,9 +26,11 @@ from acs_deepcr_step.errors import (
 from acs_deepcr_step.files import mask_file
 from acs_deepcr_step.files.exposure import read_sci
 from acs_deepcr_step.files.inspection import inspect
-from acs_deepcr_step.network import calibration_file
+from acs_deepcr_step.network import calibration_file, models
+from acs_deepcr_step.product.workplace import Place
 from acs_deepcr_step.training.archive.manifest import Manifest
 from acs_deepcr_step.training.fit import checkpoint
+from acs_deepcr_step.training.patches import shards
 
 
 def blocks_of(path, index, part):
@@ -207,6 +211,29 @@ def test_table_of_rows_without_end_is_refused_at_once(here):
     path.unlink()
 
 
+@pytest.mark.parametrize(
+    ("name", "error", "call"),
+    [
+        ("names.txt", InputError, lambda path: run(f"@{path}", runfile="")),
+        ("a.cfg", ParameterError, lambda path: run("*_flc.fits", str(path))),
+        ("a.safetensors", ModelError, models.load),
+        ("a_calibration.json", ModelError, calibration_file.read),
+        ("manifest.ecsv", InputError, lambda path: Manifest(path.parent)),
+        ("set/index.ecsv", InputError, lambda path: shards.read(path.parents[1])),
+        ("a.csv", InputError, TableFile),
+        ("a.fits", InputError, TableFile),
+        ("a_drc.fits", OutputError, Place.of),
+    ],
+)
+def test_file_with_a_vast_hole_is_refused_before_it_is_read(here, name, error, call):
+    path = here / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    os.truncate(path, 20_000_000_000)
+    refused_quickly(error, path, lambda: call(path))
+    path.unlink()
+
+
 # What only looks like a file
 
 
@@ -277,6 +304,17 @@ def test_pipe_as_a_mask_file_is_refused(one, pipe):
 def test_pipe_as_a_clean_file_is_refused(one, pipe):
     path = pipe(f"{one.stem}_deepcr_clean.fits")
     refused_at_once(ExposureError, f"{path.name} is there already", lambda: flag(one, clean_file=True))
+
+
+@pytest.mark.parametrize("ending", ["csv", "ecsv", "fits"])
+def test_pipe_as_a_table_is_refused(pipe, ending):
+    path = pipe(f"a.{ending}")
+    refused_at_once(InputError, f"a.{ending} is there already", lambda: TableFile(path))
+
+
+def test_pipe_as_a_product_is_refused(pipe):
+    path = pipe("a_drc.fits")
+    refused_at_once(OutputError, "a_drc.fits is there already", lambda: Place.of(path))
 
 
 def test_pipe_as_a_report_is_refused(one, pipe):

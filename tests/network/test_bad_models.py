@@ -17,6 +17,7 @@ from helpers import cards_of, flag, snapshot
 import acs_deepcr_step
 from acs_deepcr_step import detect
 from acs_deepcr_step.errors import ModelError
+from acs_deepcr_step.flagging.consensus.calibration import Calibration
 from acs_deepcr_step.network import calibration_file, models, weights_file
 from acs_deepcr_step.network.engine import Engine
 from acs_deepcr_step.network.published import FOLDER
@@ -235,6 +236,13 @@ def test_calibration_that_is_no_regular_file(tmp_path):
     for path in (tmp_path / "pipe", "/dev/zero"):
         with pytest.raises(ModelError, match="no regular file"):
             calibration_file.read(path)
+
+
+@pytest.mark.parametrize("content", [DEEP, "9" * 5000, '{"network": [1e999]}', "[1]"])
+def test_calibration_that_is_absurd_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(ModelError, match="a.json is not a calibration"):
+        Calibration.from_json(calibration_file.read(tmp_path / "a.json"), "a.json")
 
 
 def test_copy_of_published_weights_is_known_by_its_tensors(one):

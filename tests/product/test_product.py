@@ -46,6 +46,7 @@ class Made:
 
 def made(originals, directory, **pars):
     files = copies(originals, directory / "one call")
+    files[0].chmod(0o640)
     before = snapshot(files[0].parent)
     result = finished(files, files[0].parent / "final", **pars)
     after = snapshot(files[0].parent)
@@ -105,6 +106,11 @@ def test_every_file_that_was_made_is_named(single):
     named = {path.name for path in single.result.files}
     assert changed(single.before, single.after) == named
     assert named >= {f"final_{name}" for name in ("drc_sci.fits", "drc_wht.fits", "astrodrizzle.log")}
+
+
+def test_every_file_that_was_made_is_as_private_as_the_exposure(single):
+    made = {path.name: path.stat().st_mode & 0o777 for path in single.result.files}
+    assert set(made.values()) == {0o640}, made
 
 
 @pytest.mark.slow

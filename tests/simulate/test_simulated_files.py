@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 from star_positions import centroid, good_stars
 
 from acs_deepcr_step import simulate
+from acs_deepcr_step.errors import InputError
 
 SMALL = {"shape": (256, 320), "seed": 5}
 
@@ -231,3 +232,38 @@ def test_exposures_of_another_root_lie_beside(tmp_path):
         "j8sm01aaq_flc.fits",
         "j8sm02aaq_flc.fits",
     ]
+
+
+# Files that are there
+
+
+def write_small(outdir, **changes):
+    return simulate.association(outdir, n=1, shape=(64, 64), chips=1, **changes)
+
+
+@pytest.mark.parametrize("name", ["j8sm01aaq_flc.fits", "j8sm01aaq_flc_truth.fits", "j8sm01010_asn.fits"])
+@pytest.mark.parametrize("kind", ["real", "text", "link"])
+def test_files_that_were_not_simulated_are_never_replaced(tmp_path, name, kind):
+    path = tmp_path / "here" / name
+    path.parent.mkdir()
+    if kind == "real":
+        fits.PrimaryHDU(header=fits.Header({"PROPOSID": 10342})).writeto(path)
+    elif kind == "text":
+        path.write_text("mine")
+    else:
+        path.symlink_to(tmp_path / "elsewhere.fits")
+    with pytest.raises(InputError, match=f"{name}: there already, and no simulated file"):
+        write_small(path.parent)
+    assert os.listdir(path.parent) == [name] and not (tmp_path / "elsewhere.fits").exists()
+
+
+def test_simulated_files_are_replaced_by_new_ones_and_twins_by_twins(tmp_path):
+    [path] = write_small(tmp_path, seed=1)
+    before = path.read_bytes()
+    assert write_small(tmp_path, seed=2) == [path] and path.read_bytes() != before
+    for _ in range(2):
+        twin = simulate.without_cosmic_rays(path, tmp_path / "twins")
+    twin.write_text("mine")
+    with pytest.raises(InputError, match="no simulated file"):
+        simulate.without_cosmic_rays(path, tmp_path / "twins")
+    assert twin.read_text() == "mine"

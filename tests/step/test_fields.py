@@ -266,11 +266,25 @@ def test_skip_keeps_what_more_exposures_decided(three, here, left, mask_only):
     assert snapshot(here) == before
 
 
-def test_skip_says_when_other_parameters_cost_what_more_exposures_decided(three):
-    flag(*three)
-    with pytest.warns(StepWarning, match="with other parameters, and from 3 exposures where this run has 1"):
-        table = flag(three[0], rerun="skip", threshold=0.3)
-    assert list(table["status"]) == ["done"]
+CANNOT_KEEP = {
+    "mask file": ({"mask_file": False, "output_dir": "out"}, {}, "its mask file is missing"),
+    "threshold": ({}, {"threshold": 0.3}, "with other parameters"),
+    "clean file": ({}, {"clean_file": True}, "its clean file is missing"),
+}
+
+
+@pytest.mark.parametrize(("both", "second", "why"), CANNOT_KEEP.values(), ids=CANNOT_KEEP)
+def test_skip_says_first_where_it_cannot_keep_what_more_exposures_decided(three, here, both, second, why):
+    flag(*three[:2], **both)
+    before = snapshot(here)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(StepWarning, match=rf"2 exposures; rerun=skip cannot keep .*{why}.* by each"):
+            flag(three[0], rerun="skip", **both, **second)
+    assert snapshot(here) == before
+    with pytest.warns(StepWarning) as told:
+        table = flag(three[0], rerun="skip", **both, **second)
+    assert "name the others" in str(told[0].message) and list(table["status"]) == ["done"]
 
 
 @pytest.mark.parametrize(

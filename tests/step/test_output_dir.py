@@ -120,6 +120,13 @@ def test_output_directory_that_is_a_file_is_refused(one, here):
     refused(here, "output_dir out", one, error=InputError, output_dir="out")
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "loop", "loop/in", "file/in"])
+def test_output_directory_that_cannot_be_is_refused(one, here, name):
+    Path("loop").symlink_to("loop")
+    Path("file").touch()
+    refused(here, "output_dir .* cannot be made", one, error=InputError, output_dir=name)
+
+
 def test_read_only_output_directory_is_refused(one, here):
     Path("out").mkdir()
     Path("out").chmod(0o555)

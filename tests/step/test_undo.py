@@ -156,6 +156,16 @@ def test_by_the_mask_file_of_another_exposure_nothing_is_undone(exposure, tmp_pa
     assert exposure.read_bytes() == content
 
 
+def test_after_a_change_of_pixels_nothing_is_undone(exposure):
+    run(exposure)
+    with fits.open(exposure, mode="update") as hdus:
+        hdus["SCI", 1].data[3, 4] += 1
+    before = exposure.read_bytes()
+    with pytest.raises(RunError, match="pixels"):
+        acs_deepcr_step.undo(exposure)
+    assert exposure.read_bytes() == before
+
+
 def test_a_run_without_mask_file_can_be_undone(exposure):
     before = dq(exposure)
     run(exposure, mask_file=False)

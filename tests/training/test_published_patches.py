@@ -74,6 +74,15 @@ def test_a_truncated_patch_is_refused_by_name(archive):
         read[3]
 
 
+@pytest.mark.parametrize("shape", [(10**15,), (10**10, 10**10), (10**20,)])
+def test_a_patch_whose_header_tells_of_more_than_any_memory_is_refused_by_name(archive, shape):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    content = b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header.encode()
+    (visit(archive) / "2_1_0.npy").write_bytes(content)
+    with pytest.raises(InputError, match="2_1_0.npy cannot be read"):
+        open_patches(archive)[3]
+
+
 def test_pickled_objects_are_not_opened(archive):
     np.save(visit(archive) / "2_1_0.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(InputError, match="2_1_0.npy cannot be read"):

@@ -1,5 +1,6 @@
 """Curves by counting once are those of trying every threshold."""
 
+import os
 import time
 import tracemalloc
 
@@ -243,6 +244,17 @@ def test_a_file_of_another_kind_is_refused_by_name(tmp_path):
     (tmp_path / "a.npz").write_text("no counts")
     with pytest.raises(InputError, match=r"a\.npz cannot be read as saved counts"):
         counts_file.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("kind", ["text", "pipe"])
+def test_a_mask_of_another_tool_that_cannot_be_read_is_named(tmp_path, kind):
+    path = tmp_path / "j8xx01aaq_mask.fits"
+    if kind == "text":
+        path.write_text("no mask")
+    else:
+        os.mkfifo(path)
+    with pytest.raises(InputError, match="j8xx01aaq_mask.fits cannot be read as a FITS file"):
+        scoring._image(path, None, 1)
 
 
 def test_merged_counts_are_those_of_all_samples_together():

@@ -108,7 +108,7 @@ def wait_for(condition, seconds=60):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("name", "workers"), [("SIGHUP", 1), ("SIGTERM", 2)])
+@pytest.mark.parametrize(("name", "workers"), [("SIGTERM", 1), ("SIGHUP", 2)])
 def test_a_signal_to_end_is_like_an_interrupt(exposures, here, name, workers):
     skip_if_ignored(name)
     arguments = ["-m", "acs_deepcr_step", "run", *exposures, "--consensus", "no", "--workers", workers]

@@ -85,7 +85,7 @@ class Calibration:
             if not all(np.isfinite(table).all() for table in tables.values()):
                 raise ValueError("values that are not finite")
             return cls(**tables, provenance=dict(content["provenance"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
             raise ModelError(f"{name} is not a calibration ({error}): make it anew.") from error
 
 

@@ -11,7 +11,7 @@ from astropy.table import Table
 
 from ...errors import InputError
 from ...files import atomic
-from ...regular_file import require_regular
+from ...regular_file import LARGEST_TEXT, require_regular
 from . import download
 from .names import is_plain
 
@@ -76,7 +76,7 @@ class Manifest:
         if not self.path.exists():
             return []
         try:
-            require_regular(self.path)
+            require_regular(self.path, LARGEST_TEXT)
             table = Table.read(self.path, format="ascii.ecsv")
             entries = [
                 Entry(**{name: _value(row[name], kind) for name, kind in _TYPES.items()}) for row in table

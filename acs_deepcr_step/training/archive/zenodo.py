@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from ...errors import ArchiveError, InputError
 from ...files import atomic, space
-from ...regular_file import require_regular
+from ...regular_file import LARGEST_TEXT, require_regular
 from . import download
 from .fetch_directory import exclusive, free_bytes, size_text
 from .names import is_plain
@@ -326,9 +326,9 @@ def _read_state(directory):
     if not path.exists():
         return {}
     try:
-        require_regular(path)
+        require_regular(path, LARGEST_TEXT)
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path} cannot be read ({error}): move it away and give a new directory."
         ) from error

@@ -11,7 +11,9 @@ import numpy as np
 
 from ...errors import InputError, ParameterError
 from ...files import inputs
+from ...files.fits_reader import quiet
 from ...network import models
+from ...regular_file import require_regular
 
 __all__ = ["LACOSMIC", "SIGCLIPS", "Scorer", "dq_flags", "lacosmic", "mask_files", "model", "published"]
 
@@ -245,10 +247,15 @@ def _file_of(origin, found, name):
 def _image(path, extension, extver):
     from astropy.io import fits
 
-    with fits.open(path, memmap=False) as hdus:
-        images = [
-            hdu for hdu in hdus if hdu.is_image and len(hdu.shape) == 2 and extension in (None, hdu.name)
-        ]
-        if extension is None and len(images) == 1:
-            return images[0].data
-        return next((hdu.data for hdu in images if hdu.ver == extver), None)
+    try:
+        require_regular(path)
+        with quiet(), fits.open(path, memmap=False) as hdus:
+            images = [
+                hdu for hdu in hdus if hdu.is_image and len(hdu.shape) == 2 and extension in (None, hdu.name)
+            ]
+            if extension is None and len(images) == 1:
+                return images[0].data
+            return next((hdu.data for hdu in images if hdu.ver == extver), None)
+    except Exception as error:  # whatever a malformed file makes the FITS reader raise
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} cannot be read as a FITS file ({reason}): give a whole one.") from error

@@ -155,7 +155,8 @@ def _array(path):
     try:
         require_regular(path)
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    # The last two: a shape that no memory holds.
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
         raise InputError(f"{path} cannot be read as a NumPy array: unpack the archive again.") from error
     if array.dtype.kind not in "fiub":
         raise InputError(f"{path} holds {array.dtype}, not numbers: unpack the archive again.")

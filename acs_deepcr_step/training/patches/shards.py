@@ -18,7 +18,7 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from ...errors import InputError, OutputError, warn
-from ...regular_file import require_regular
+from ...regular_file import LARGEST_TEXT, require_regular
 from ..archive.names import is_plain
 from .patch import INDEX_COLUMNS, Patches, cut
 from .shard_files import ShardReader, ShardWriter
@@ -186,7 +186,7 @@ def _write_index(path, rows, shards, options):
 def _read_index(directory):
     path = directory / _INDEX
     try:
-        require_regular(path)
+        require_regular(path, LARGEST_TEXT)
         index = Table.read(path, format="ascii.ecsv")
         n_patches = sum(shard["patches"] for shard in index.meta["shards"])
         if (

@@ -130,7 +130,7 @@ class Stages:
             return {}
         try:
             marker = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is damaged: remove it, and the stage is done anew.") from error
         return marker
 
