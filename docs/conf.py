@@ -68,7 +68,11 @@ nb_merge_streams = True
 # What AstroDrizzle and TweakReg print about their progress.
 nb_output_stderr = "remove"
 os.environ.setdefault("ACS_DEEPCR_NOTEBOOK_SIDE", "512")
-os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="ipython")
+# Kernels listen on this machine alone, and warn all the same that others may listen, too.
+profile = Path(tempfile.mkdtemp(prefix="ipython")) / "profile_default"
+profile.mkdir()
+(profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n", encoding="utf-8")
+os.environ["IPYTHONDIR"] = str(profile.parent)
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"acs_deepcr_step {release}"
