@@ -68,6 +68,8 @@ nb_merge_streams = True
 # What AstroDrizzle and TweakReg print about their progress.
 nb_output_stderr = "remove"
 os.environ.setdefault("ACS_DEEPCR_NOTEBOOK_SIDE", "512")
+# A backend that the host has set would keep figures out of the notebooks; without it kernels show them.
+os.environ.pop("MPLBACKEND", None)
 # Kernels listen on this machine alone, and warn all the same that others may listen, too.
 profile = Path(tempfile.mkdtemp(prefix="ipython")) / "profile_default"
 profile.mkdir()
