@@ -73,7 +73,7 @@ os.environ.pop("MPLBACKEND", None)
 # Kernels listen on this machine alone, and warn all the same that others may listen, too.
 profile = Path(tempfile.mkdtemp(prefix="ipython")) / "profile_default"
 profile.mkdir()
-(profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n", encoding="utf-8")
+(profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n")
 os.environ["IPYTHONDIR"] = str(profile.parent)
 
 html_theme = "pydata_sphinx_theme"

@@ -54,7 +54,7 @@ def add_arguments(command, add_option):
         "--fill-holes",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="Fill what is flagged in all exposures that see it, at weight 0 (default: where only one sees it)",
+        help="Fill what is flagged in all exposures that see it, at weight 0 (default: where one alone sees)",
     )
     command.add_argument(
         "--cfg",
