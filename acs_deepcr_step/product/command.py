@@ -9,7 +9,7 @@ from ..errors import ParameterError
 __all__ = ["HELP", "NAME", "add_arguments", "asked", "said"]
 
 NAME = "drizzle"
-HELP = "make the finished image: flags, AstroDrizzle, holes filled; aligned before with --align"
+HELP = "make the finished image: flags, alignment if asked for, AstroDrizzle, holes filled"
 # Without these no image can be made; and the files are named by themselves.
 _NOT_HERE = ("input", "mask_file", "update_dq")
 _DEFAULTS = {"rerun": "skip"}
