@@ -57,6 +57,7 @@ def main(outdir):
         raise StepError("The demonstration draws with matplotlib, which is missing: pip install matplotlib.")
     outdir = _made_ready(Path(outdir))
     from . import simulate
+    from .console.result_lines import table_lines
     from .simulate import residual
     from .step import run
 
@@ -68,7 +69,7 @@ def main(outdir):
     files = [outdir / _FLAGGED / path.name for path in raw]
     table = run(files, runfile=str(outdir / _FLAGGED / "acs_deepcr_step.log"), crbit=_CRBIT)
     table["filename"] = [Path(name).name for name in table["filename"]]
-    say(*table.pformat(max_lines=-1, max_width=-1))
+    say(*table_lines(table, shutil.get_terminal_size().columns))
     twins = {
         _CLEAN: [residual.twin(path, outdir / _CLEAN, _CRBIT) for path in files],
         _CLEAN_UNFLAGGED: [residual.twin(path, outdir / _CLEAN_UNFLAGGED) for path in raw],

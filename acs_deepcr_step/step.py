@@ -14,7 +14,12 @@ from .work.call import Call
 __all__ = ["apply", "run", "undo"]
 
 # What the log calls the pass over the exposures.
-_HEADINGS = {"run": "Find cosmic rays", "undo": "Take flags back", "apply": "Set flags of mask files"}
+# What the log and the progress bar call the work.
+_HEADINGS = {
+    "run": ("Find cosmic rays", "deepCR"),
+    "undo": ("Take flags back", "undo"),
+    "apply": ("Set flags of mask files", "apply"),
+}
 
 
 @takes_parameters()
@@ -235,7 +240,7 @@ def _carry_out(call, work, planned, parameters, notes, executor=None):
         with log.step("Initialization"):
             logs.begin(log, call, parameters, plan, notes)
         run = passes.Run(parameters, log, executor)
-        rows += passes.rows(work, plan.tasks, run, plan.fields.fields, _HEADINGS[call.what])
+        rows += passes.rows(work, plan.tasks, run, plan.fields.fields, *_HEADINGS[call.what])
         rows = plan.in_order(rows)
         failed = {row.filename: row.failure for row in rows if row.failed}
         table = results.table(rows)

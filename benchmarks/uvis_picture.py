@@ -57,9 +57,9 @@ def products(source, directory):
             step(paths, consensus="no")
         _drizzle(paths)
     return sorted(folders["step"].glob("idsj02*_flc.fits"))[0], {
-        "eight drizzled, nothing rejected": _product(folders["none"]),
-        "eight, AstroDrizzle's own rejection": _product(folders["own"]),
-        "eight after the step, drizzle_kwargs()": _product(folders["step"]),
+        "eight drizzled,\nnothing rejected": _product(folders["none"]),
+        "eight, AstroDrizzle's\nown rejection": _product(folders["own"]),
+        "eight, drizzled\nafter the step": _product(folders["step"]),
     }
 
 
@@ -92,8 +92,8 @@ def draw(picture, exposure, made):
         level = np.median(sci)
         flags = (hdus["DQ", 1].data & CR_ACSREJ) != 0
         [sky] = WCS(header, hdus, fix=False).all_pix2world([OBJECT[::-1]], 0)
-    panels = [(f"one exposure of {seconds:.0f} s", (sci - level) / seconds, OBJECT, None)]
-    panels.append(("the same, flags of the step in red", panels[0][1], OBJECT, flags))
+    panels = [(f"one exposure\nof {seconds:.0f} s", (sci - level) / seconds, OBJECT, None)]
+    panels.append(("the same, flags\nof the step in red", panels[0][1], OBJECT, flags))
     for title, path in made.items():
         with fits.open(path, memmap=False) as hdus:
             hdu = next(one for one in hdus if one.data is not None)
@@ -104,7 +104,7 @@ def draw(picture, exposure, made):
     figure = Figure(figsize=(3.2 * len(panels), 6.8), layout="constrained", facecolor="white")
     axes = figure.subplots(2, len(panels))
     for column, (title, image, centre, mask) in enumerate(panels):
-        axes[0, column].set_title(title, size=11)
+        axes[0, column].set_title(title, size=19)
         for row, half in enumerate((FIELD, CLOSE)):
             _show(axes[row, column], _piece(image, centre, half), norm)
             if mask is not None:

@@ -68,7 +68,13 @@ nb_merge_streams = True
 # What AstroDrizzle and TweakReg print about their progress.
 nb_output_stderr = "remove"
 os.environ.setdefault("ACS_DEEPCR_NOTEBOOK_SIDE", "512")
-os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="ipython")
+# A backend that the host has set would keep figures out of the notebooks; without it kernels show them.
+os.environ.pop("MPLBACKEND", None)
+# Kernels listen on this machine alone, and warn all the same that others may listen, too.
+profile = Path(tempfile.mkdtemp(prefix="ipython")) / "profile_default"
+profile.mkdir()
+(profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n")
+os.environ["IPYTHONDIR"] = str(profile.parent)
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"acs_deepcr_step {release}"
@@ -80,6 +86,7 @@ html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
     "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
     "secondary_sidebar_items": ["page-toc"],

@@ -101,6 +101,8 @@ def table_lines(table, width):
     rows = [_cells(chip, numbers) for chip in chips]
     kept = [0] + [i for i in range(1, 6) if i == 5 or any(row[i] != _NONE for row in rows)]
     headings = [_HEADINGS[i] for i in kept]
+    if any(chip.state in _UNDOING for chip in chips):
+        headings[headings.index("flagged")] = "cleared"
     rows = [[row[i] for i in kept] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     room = width - sum(widths[1:]) - len(_GAP) * (len(widths) - 1)

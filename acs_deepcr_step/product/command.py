@@ -9,7 +9,7 @@ from ..errors import ParameterError
 __all__ = ["HELP", "NAME", "add_arguments", "asked", "said"]
 
 NAME = "drizzle"
-HELP = "make the finished image: flags, AstroDrizzle, holes filled; aligned before with --align"
+HELP = "make the finished image: flags, alignment if asked for, AstroDrizzle, holes filled"
 # Without these no image can be made; and the files are named by themselves.
 _NOT_HERE = ("input", "mask_file", "update_dq")
 _DEFAULTS = {"rerun": "skip"}
@@ -24,37 +24,37 @@ def add_arguments(command, add_option):
     add_option : callable
         Adds a parameter of the step to it.
     """
-    command.add_argument("files", nargs="+", metavar="FILES", help="exposures, e.g. '*_flc.fits'")
+    command.add_argument("files", nargs="+", metavar="FILES", help="Exposures, e.g. '*_flc.fits'")
     command.add_argument(
         "--output",
         required=True,
         metavar="ROOT",
-        help="root of the product's name: final gives final_drc_sci.fits",
+        help="Root of the product's name: final gives final_drc_sci.fits",
     )
     command.add_argument(
         "--set",
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="parameters of AstroDrizzle by their names, e.g. final_scale=0.04 (default: none)",
+        help="Parameters of AstroDrizzle by their names, e.g. final_scale=0.04 (default: none)",
     )
     command.add_argument(
         "--drizzle-cfg",
         metavar="FILE",
-        help="parameter file of AstroDrizzle ('acs-deepcr pars --astrodrizzle' prints one; default: none)",
+        help="Parameter file of AstroDrizzle ('acs-deepcr pars --astrodrizzle' prints one; default: none)",
     )
     command.add_argument(
         "--align",
         nargs="*",
         metavar="NAME=VALUE",
-        help="let TweakReg align the exposures on the first one before, with its parameters, e.g. "
+        help="Let TweakReg align the exposures on the first one before, with its parameters, e.g. "
         "threshold=50; changes their WCS, if its fit can be trusted (default: no)",
     )
     command.add_argument(
         "--fill-holes",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="fill what is flagged in all exposures that see it, at weight 0 (default: where one sees)",
+        help="Fill what is flagged in all exposures that see it, at weight 0 (default: where one alone sees)",
     )
     command.add_argument(
         "--cfg",

@@ -33,7 +33,7 @@ class Run:
     executor: Executor | None = None
 
 
-def rows(work, tasks, run, fields=(), heading="Find cosmic rays"):
+def rows(work, tasks, run, fields=(), heading="Find cosmic rays", title="deepCR"):
     """Run `work` on all tasks, then decide on fields.
 
     Parameters
@@ -46,6 +46,8 @@ def rows(work, tasks, run, fields=(), heading="Find cosmic rays"):
         Their tasks are only probed in the first pass.
     heading : str
         What the log calls the first pass.
+    title : str
+        What its progress bar says.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def rows(work, tasks, run, fields=(), heading="Find cosmic rays"):
     found = {task.label: [] for task in tasks}
     made_by = {}
     with run.log.step(heading):
-        for row in _results(work, first, run, made_by):
+        for row in _results(work, first, run, made_by, title):
             found[row.filename].append(row)
     # Of a field's exposure the first pass gives rows only if it failed.
     left = [field.without({label for label, its in found.items() if its}) for field in fields]
@@ -114,9 +116,9 @@ def _batches(fields, run):
         yield batch
 
 
-def _results(work, tasks, run, made_by):
+def _results(work, tasks, run, made_by, title):
     """Yield the rows of tasks as they end, with a progress bar; fill in what probabilities were made with."""
-    with progress.of_tasks(len(tasks), "deepCR", "exposure", run.parameters.progress) as bar:
+    with progress.of_tasks(len(tasks), title, "exposure", run.parameters.progress) as bar:
         for index, result in execute(work, tasks, run.parameters.workers, run.executor):
             if isinstance(result, Outcome):
                 made_by[tasks[index].label] = result.made_by

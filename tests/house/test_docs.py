@@ -42,11 +42,10 @@ def built(out, notebooks):
     """Build the pages, notebooks run or not."""
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", str(ROOT / "docs"), str(out)]
     env = {name: value for name, value in os.environ.items() if name != "ACS_DEEPCR_DOCS_ONLINE"}
-    env["ACS_DEEPCR_DOCS_NOTEBOOKS"] = notebooks
+    env |= {"ACS_DEEPCR_DOCS_NOTEBOOKS": notebooks, "MPLBACKEND": "Agg"}  # as the Makefile sets it
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
-    # What a kernel says of itself, whatever runs in it.
-    assert [line for line in done.stderr.splitlines() if not line.startswith("[IPKernelApp]")] == []
+    assert done.stderr == ""
     return out
 
 

@@ -57,7 +57,7 @@ def test_directory_that_all_names_share_is_said_once_where_they_are_too_long():
 
 def test_table_of_undo_leaves_out_what_it_does_not_tell():
     lines = table_lines([result(status=Status.UNDONE, cr_rate=1.0)], 80)
-    assert lines[0].split() == ["file", "chip", "flagged", "status"] and lines[-1].endswith("undone")
+    assert lines[0].split() == ["file", "chip", "cleared", "status"] and lines[-1].endswith("undone")
 
 
 def test_same_note_stands_below_the_table_once():

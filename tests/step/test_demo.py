@@ -24,8 +24,9 @@ def test_demo_draws_a_picture_prints_two_tables_and_replaces_an_earlier_one_alon
     out = capsys.readouterr().out
     assert (show / demo.PICTURE).read_bytes().startswith(b"\x89PNG")
     assert (show / "mine.txt").read_text() == "there before"
-    assert all(word in out for word in ("n_flagged", "j8sm01acq_flc.fits", "no rejection", "after the step"))
+    assert all(word in out for word in ("flagged", "j8sm01acq_flc.fits", "no rejection", "after the step"))
     assert "AstroDrizzle" not in out
+    assert max(map(len, out.replace(str(here), "").splitlines())) <= 80
     assert os.getcwd() == str(here)
     assert [path.name for path in here.iterdir()] == ["show"]
 
