@@ -10,7 +10,8 @@ Cases: ``imports``; ``tool NAME`` (a tool on the first chip);
 ``run PRECISION`` (the step on all exposures); ``report`` (the page of exposures
 that were flagged before); ``decide CONSENSUS`` (the flags of exposures whose
 probabilities are there); ``drizzle standard``; ``drizzle PRECISION`` (the step,
-then AstroDrizzle without its cosmic-ray steps); ``growth PRECISION`` (the step on
+then AstroDrizzle without its cosmic-ray steps); ``drizzle "fast PRECISION"`` (the
+same with ``ACS-WFC-fast``); ``growth PRECISION`` (the step on
 all exposures, memory sampled meanwhile).
 """
 
@@ -61,10 +62,12 @@ def _import_step():
         importlib.import_module(f"acs_deepcr_step.{module}")
 
 
-def _step(paths, precision):
+def _step(paths, way):
     import acs_deepcr_step
 
-    acs_deepcr_step.run([str(p) for p in paths], precision=precision, progress=False)
+    precision = way.removeprefix("fast ")
+    model = "ACS-WFC" if precision == way else "ACS-WFC-fast"
+    acs_deepcr_step.run([str(p) for p in paths], model=model, precision=precision, progress=False)
 
 
 def _tool(paths, name):

@@ -244,7 +244,8 @@ def _workers(data, arguments):
 
 def _paths(data, arguments):
     """Measure from four calibrated exposures to the product, both ways; a third of the repeats."""
-    ways = ("standard", *_precisions("cpu"))
+    precisions = _precisions("cpu")
+    ways = ("standard", *precisions, *(f"fast {precision}" for precision in precisions))
     found = {way: [] for way in ways}
     for _ in range(max(1, arguments.repeats // 3)):
         for way in ways:

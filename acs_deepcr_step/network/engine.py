@@ -20,7 +20,8 @@ __all__ = ["Engine", "Backend", "choose_backend"]
 # Smaller tiles are mostly margin; for larger ones the memory of every layer is given back to the
 # system and asked for anew. In between the side hardly matters (docs/performance), but for bfloat16
 # with AMX: arithmetic is so fast there that a tile must stay in the cache.
-_SIDE, _SIDE_BFLOAT16 = 256, 384
+_SIDE, _SIDE_LIGHT = 256, 384  # the latter for what takes less memory: bfloat16, or few channels
+_FEW = 8
 _SIDE_GPU = 1024
 
 
@@ -59,11 +60,10 @@ def _supported(check):
     return bool(check and check())
 
 
-def _cpu_side(dtype):
+def _cpu_side(dtype, channels):
     """Return the side of the tiles that was measured to be fastest on this kind of processor."""
-    if dtype == torch.bfloat16 and not _supported("_is_amx_tile_supported"):
-        return _SIDE_BFLOAT16
-    return _SIDE
+    is_light = channels <= _FEW or (dtype == torch.bfloat16 and not _supported("_is_amx_tile_supported"))
+    return _SIDE_LIGHT if is_light else _SIDE
 
 
 def choose_backend(device="auto", precision="auto"):
@@ -213,7 +213,8 @@ class Engine:
     def _side(self, tile):
         stride = self._network.architecture.stride
         if tile is None:
-            return _cpu_side(self.backend.dtype) if self.backend.is_cpu else _SIDE_GPU
+            channels = self._network.architecture.hidden
+            return _cpu_side(self.backend.dtype, channels) if self.backend.is_cpu else _SIDE_GPU
         if isinstance(tile, bool) or int(tile) != tile or tile < 1:
             raise ParameterError(f"tile={tile!r}: give the side of a tile in pixels, 1 or more.")
         return -(-int(tile) // stride) * stride

@@ -187,8 +187,9 @@ KNOWN = (
     _model(
         FAST,
         "mask",
-        "8dbc74011d2235dce69d1ece37542564333a6f6f86b5b1e89f46fccbdfb8837e",
+        "829bcc80720966ffa115c5d1565b20e629efe056698a414dccb3ec40867e8ba2",
         "",
+        levels=3,
         hidden=8,
         compression="asinh",
         simulated=True,
