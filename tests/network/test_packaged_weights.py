@@ -61,14 +61,14 @@ def test_the_weights_made_here_say_how():
     [info] = set(KNOWN) - set(DEEPCRS)
     about = packaged(info)[1].about
     recipe = DistillationRecipe(**about["recipe"])
-    assert recipe.teacher_sha256 == models.info("ACS-WFC").sha256 and len(recipe.start_sha256) == 64
+    assert recipe.teacher_sha256 == models.info("ACS-WFC").sha256 and not recipe.start
     assert len(about["data"]["manifest"]) == 64 and about["versions"]["torch"]
     sets = {*about["data"]["training_sets"], *about["data"]["validation_sets"]}
-    assert sets == {f"simulated_3_{number:04d}" for number in range(24)}
+    assert sets == {f"simulated_4_{number:04d}" for number in range(48)}
     script = SCRIPT.with_name("make_fast_model.sh").read_text()
-    assert "--simulate 240 --seed 3" in script and f"--lr {recipe.lr} " in script
+    assert "--simulate 480 --seed 4" in script and f"--levels {recipe.levels} " in script
     assert f"--epochs {recipe.epochs} --frozen-from {recipe.frozen_from} " in script
-    assert f"--start {recipe.start} " in script and f"--source-weight {recipe.source_weight:g}" in script
+    assert f"--source-weight {recipe.source_weight:g}" in script and recipe.lr == DistillationRecipe().lr
 
 
 def test_every_file_is_offered_and_the_licence_and_authors_stand_beside():
