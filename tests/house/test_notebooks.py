@@ -25,7 +25,7 @@ SIDES = {
     "visit_from_mast": 384,
 }
 
-QUICK = {"flc_to_drizzled", "one_exposure"}
+QUICK = {"flc_to_drizzled"}
 
 # drizzlepac's own, about the comment of a card.
 KNOWN = re.compile(r"WARNING: VerifyWarning: Card is too long, comment will be truncated\..*\n?")

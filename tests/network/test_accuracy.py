@@ -39,7 +39,7 @@ def test_the_global_model_behaves_as_on_real_data_at_small_false_positive_rates(
     assert (probability[truth] > threshold).mean() > 0.9
 
 
-@pytest.mark.parametrize("at_least", [500, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("at_least", [250, pytest.param(2000, marks=pytest.mark.slow)])
 def test_cores_of_unsaturated_stars_are_not_flagged(at_least):
     """At most 1 of 200 peaks of stars of S/N above 20."""
     flagged = stars = seed = 0

@@ -41,7 +41,7 @@ def unrejected(exposures, tmp_path_factory):
 
 
 @pytest.mark.parametrize("crbit", [8192, pytest.param(4096, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize("n", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
 def test_999_parts_in_1000_of_the_cosmic_ray_flux_are_out_of_the_product(
     n, crbit, exposures, unrejected, tmp_path
 ):
