@@ -17,7 +17,9 @@ from pathlib import Path
 from stsci.tools.configobj import ConfigObj
 from stsci.tools.validate import ValidateError, Validator
 
-__all__ = ["CFGSPEC_DIR", "TASK", "TASK_KEY", "Option", "check", "nearest", "shown", "specification"]
+__all__ = [
+    "CFGSPEC_DIR", "NUMBER", "TASK", "TASK_KEY", "Option", "check", "nearest", "shown", "specification",
+]  # fmt: skip
 
 TASK = "acs_deepcr_step"
 TASK_KEY = "_task_name_"
@@ -33,6 +35,7 @@ _KINDS = {
 
 # A choice that may name one of several by its number, as in cuda:1; a menu of TEAL's cannot list those.
 _NUMBERED = {"device": "cuda"}
+NUMBER = "(0|[1-9][0-9]{0,2})"  # that follows it, as a regular expression
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Option:
         """
         if not self.choices or value in self.choices:
             return True
-        return bool(self.numbered) and re.fullmatch(rf"{self.numbered}:(0|[1-9]\d{{0,2}})", value) is not None
+        return bool(self.numbered) and re.fullmatch(f"{self.numbered}:{NUMBER}", value) is not None
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..config.specification import NUMBER
 from ..errors import ModelError, ParameterError
 from . import scaling, tiling
 from .unet import Architecture, FoldedUNet
@@ -97,7 +98,7 @@ def _device(name):
     if name == "auto":
         has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
         name = "cuda" if has_cuda else "mps" if has_mps else "cpu"
-    if not re.fullmatch("cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?", name):
+    if not re.fullmatch(f"cpu|mps|cuda(:{NUMBER})?", name):
         raise ParameterError(f"device={name!r} is unknown: use 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.")
     device = torch.device(name)
     if device.type == "mps" and not torch.backends.mps.is_available():
