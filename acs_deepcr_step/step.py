@@ -13,8 +13,7 @@ from .work.call import Call
 
 __all__ = ["apply", "run", "undo"]
 
-# What the log calls the pass over the exposures.
-# What the log and the progress bar call the work.
+# What the log and the progress bar call the pass over the exposures.
 _HEADINGS = {
     "run": ("Find cosmic rays", "deepCR"),
     "undo": ("Take flags back", "undo"),
